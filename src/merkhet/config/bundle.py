@@ -1,0 +1,43 @@
+"""The schema of ``bundle.json``: all that is needed to use a trained model, and where it came from."""
+
+from typing import Any
+
+from merkhet.config.base import Config
+from merkhet.config.data import ReadSpec
+from merkhet.config.inputs import InputSpec
+from merkhet.config.models import Model
+from merkhet.config.normalize import Normalization
+from merkhet.config.tasks import TaskConfig
+
+SCHEMA_VERSION = 1
+
+
+class Provenance(Config):
+    """Where a model came from: enough to train it again."""
+
+    created: str
+    merkhet: str
+    versions: dict[str, str]
+    seed: int
+    data_fingerprint: str
+    rows: dict[str, int]
+    epoch: int
+    experiment: dict[str, Any]
+
+
+class BundleSpec(Config):
+    """A trained model without its weights.
+
+    ``weights_sha256`` is the digest of ``weights.safetensors``; ``hash`` is the digest of this specification with
+    that digest in it, and names the model in every catalogue row.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    input: InputSpec
+    read: ReadSpec
+    normalize: Normalization
+    model: Model
+    task: TaskConfig
+    provenance: Provenance
+    weights_sha256: str
+    hash: str = ""

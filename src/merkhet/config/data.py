@@ -1,0 +1,110 @@
+"""Schemas of the data: the table of images, its columns, filters and splits."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from merkhet.config.base import Config
+
+Scalar = str | int | float | bool
+
+
+class Between(Config):
+    """A closed range of a numeric column; either side may be open."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Columns(Config):
+    """Which column of the table holds what. Everything else is carried along as metadata.
+
+    Attributes
+    ----------
+    path
+        Column of the file, or one column per band where bands lie in separate files.
+    label
+        Column of the class name, or one 0/1 column per class for the multi-label task.
+    id
+        Unique name of a row; the path where absent.
+    group
+        Rows of one group (observation, source, sky patch) never stand on two sides of a split. Each row is its
+        own group where absent.
+    split
+        Column that says ``train``, ``val`` or ``test``, for ``split.kind: column``.
+    """
+
+    path: str | tuple[str, ...] = "path"
+    label: str | tuple[str, ...] = "label"
+    id: str | None = None
+    group: str | None = None
+    split: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path columns, one per file of a sample."""
+        return (self.path,) if isinstance(self.path, str) else self.path
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label columns."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+
+class ReadSpec(Config):
+    """How pixels are taken out of a file.
+
+    Attributes
+    ----------
+    hdu
+        HDU by index or name; the first one that holds an image where absent.
+    plane
+        Index along the leading axis of a cube that is to be read as one image.
+    """
+
+    hdu: int | str | None = None
+    plane: int | None = None
+
+
+class Data(Config):
+    """Where the samples are.
+
+    Attributes
+    ----------
+    table
+        A table (CSV, ECSV, FITS, VOTable, Parquet) with a row per sample, or a folder made by ``merkhet pack``.
+    root
+        Folder that relative paths start from; the table's own folder where absent.
+    where
+        Rows to keep: ``{column: value}``, ``{column: [values]}`` or ``{column: {min: a, max: b}}``.
+    max_reject_fraction
+        A larger share of unusable rows stops the run before training.
+    """
+
+    table: Path
+    root: Path | None = None
+    columns: Columns = Columns()
+    where: dict[str, Scalar | tuple[Scalar, ...] | Between] = {}
+    read: ReadSpec = ReadSpec()
+    max_reject_fraction: float = Field(0.05, ge=0, le=1)
+
+
+class Split(Config):
+    """How rows are divided into training, validation and test, always by whole groups.
+
+    ``random`` is seeded by the experiment and, with ``stratify``, keeps the share of each class; ``column`` takes
+    the sides from ``data.columns.split``.
+    """
+
+    kind: Literal["random", "column"] = "random"
+    train: float = Field(0.7, gt=0, lt=1)
+    val: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(0.15, ge=0, lt=1)
+    stratify: bool = True
+
+    @model_validator(mode="after")
+    def _sum(self) -> Self:
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError(f"train + val + test is {self.train + self.val + self.test:g}; it must be 1")
+        return self

@@ -1,0 +1,42 @@
+"""Schemas of the normalizations that stand in front of a network. Fitted numbers are stored in the bundle."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat
+
+from merkhet.config.base import Component
+
+
+class AsinhNoise(Component):
+    """``asinh(image / (softening * noise))``: linear near the noise, logarithmic for bright sources."""
+
+    target: ClassVar[str] = "merkhet.models.normalize:AsinhNoise"
+    kind: Literal["asinh"] = "asinh"
+    softening: PositiveFloat = 1.0
+
+
+class Robust(Component):
+    """``(image - median) / (1.4826 MAD)`` of each image and band, clipped to ``+-clip``."""
+
+    target: ClassVar[str] = "merkhet.models.normalize:Robust"
+    kind: Literal["robust"] = "robust"
+    clip: PositiveFloat | None = None
+
+
+class DatasetStandard(Component):
+    """``(image - mean) / std`` per band, with statistics of the training rows."""
+
+    target: ClassVar[str] = "merkhet.models.normalize:DatasetStandard"
+    kind: Literal["dataset"] = "dataset"
+    mean: tuple[float, ...] | None = None
+    std: tuple[PositiveFloat, ...] | None = None
+
+
+class LogMinMax(Component):
+    """``ln(1 + max(image, 0))`` scaled to [0, 1] in each image: the published halo models' preprocessing."""
+
+    target: ClassVar[str] = "merkhet.models.normalize:LogMinMax"
+    kind: Literal["log_minmax"] = "log_minmax"
+
+
+Normalization = Annotated[AsinhNoise | Robust | DatasetStandard | LogMinMax, Field(discriminator="kind")]

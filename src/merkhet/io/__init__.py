@@ -1,0 +1,1 @@
+"""Formats in and out: FITS, headers, tables, atomic writes. No torch here."""

@@ -1,0 +1,98 @@
+"""The task: four hooks between a network and everything else."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from merkhet.data.sample import Batch
+
+Outputs = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The value to minimize, and detached numbers worth a column in the history (averaged over samples)."""
+
+    total: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Answers for a batch.
+
+    Attributes
+    ----------
+    columns
+        ``{name: array}``, one entry per sample or per object.
+    row
+        For each entry, the position in the batch of the sample it belongs to. Sample tasks leave it out.
+    maps
+        ``{name: (B, ..., H, W)}`` images in physical units.
+    """
+
+    columns: dict[str, npt.NDArray[Any]]
+    row: npt.NDArray[np.int64] | None = None
+    maps: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ScanSpec:
+    """How a task's network may be run over images larger than its input: output stride and context, in pixels."""
+
+    stride: int
+    context: int
+
+
+class Task(nn.Module, ABC):
+    """A network with its normalization, its loss and its decoder.
+
+    To add a task, write its schema in ``config/tasks.py`` and a subclass with :meth:`loss` and :meth:`decode`;
+    :meth:`forward` as well where the network takes anything but one image.
+
+    Parameters
+    ----------
+    normalize
+        Maps a batch to ``(x, scale, offset)``; see :mod:`merkhet.models.normalize`.
+    network
+        The architecture.
+    """
+
+    scan: ScanSpec | None = None
+
+    def __init__(self, normalize: nn.Module, network: nn.Module) -> None:
+        super().__init__()
+        self.normalize = normalize
+        self.network = network
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Outputs:
+        """Run normalization and network; return named tensors with a leading batch axis."""
+
+    @abstractmethod
+    def loss(self, out: Outputs, batch: Batch) -> Loss:
+        """Compare the outputs with ``batch["target"]``."""
+
+    @abstractmethod
+    def decode(self, out: Outputs, batch: Batch) -> Prediction:
+        """Turn outputs into answers: probabilities, names, positions, physical units."""
+
+    def parameter_groups(self) -> Iterator[dict[str, Any]]:
+        """Yield optimizer groups: norms and biases take no weight decay."""
+        trained = [(name, p) for name, p in self.named_parameters() if p.requires_grad]
+        yield {"params": [p for _, p in trained if p.ndim > 1]}
+        yield {"params": [p for _, p in trained if p.ndim <= 1], "weight_decay": 0.0}
+
+
+def to_numpy(tensor: Tensor) -> npt.NDArray[Any]:
+    """Return a detached float32 (or integer) array on the CPU."""
+    tensor = tensor.detach()
+    if tensor.dtype in (torch.bfloat16, torch.float16):
+        tensor = tensor.float()
+    return tensor.cpu().numpy()

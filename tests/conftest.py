@@ -1,0 +1,21 @@
+"""Shared fixtures: random generators, real data."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real instrument data, or a skip that says where it was looked for."""
+    root = Path(os.environ.get("MERKHET_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip(f"no real data at {root}; set MERKHET_REAL_DATA")
+    return root
