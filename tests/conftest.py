@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.skies import make_sky
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
@@ -19,3 +21,9 @@ def real_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"no real data at {root}; set MERKHET_REAL_DATA")
     return root
+
+
+@pytest.fixture(scope="session")
+def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table of a small sky (see :mod:`tests.skies`); read it, never change it."""
+    return make_sky(tmp_path_factory.mktemp("sky"))

@@ -1,23 +1,31 @@
-"""Schemas of the augmentations. They act in physical units, before normalization, on training samples only."""
+"""Schemas of the augmentations. They act in physical units, before normalization, on training samples only.
+
+Targets follow: images and masks move with the pixels, x and y of objects move, angles turn. Labels and vectors stay as
+they are, and so do the further columns of objects: do not scale or thin fluxes that stand there.
+"""
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from merkhet.config.base import Component
 
 
 class Dihedral(Component):
-    """One of the eight quarter turns and reflections, drawn uniformly."""
+    """One of the eight quarter turns and reflections, drawn uniformly: pixels are moved, never interpolated.
+
+    Where height and width differ, one of the four that keep the shape: identity, half turn, two reflections.
+    """
 
     target: ClassVar[str] = "merkhet.data.augment:Dihedral"
     kind: Literal["dihedral"] = "dihedral"
 
 
 class Affine(Component):
-    """Rotation about the centre and shift, by bilinear interpolation, in one resampling.
+    """Rotation about the centre, uniform in ``+-rotation_deg``, and shift, uniform in ``+-shift_px`` on each axis.
 
-    The area that comes from outside the image becomes invalid.
+    One bilinear resampling does both. The area that comes from outside the image becomes invalid, and so does a pixel
+    that would mix in an invalid one. Interpolation correlates and lowers the noise of neighbouring pixels.
     """
 
     target: ClassVar[str] = "merkhet.data.augment:Affine"
@@ -31,11 +39,11 @@ class Shift(Component):
 
     target: ClassVar[str] = "merkhet.data.augment:Shift"
     kind: Literal["shift"] = "shift"
-    max_px: NonNegativeInt = 4
+    max_px: PositiveInt = 4
 
 
 class FluxScale(Component):
-    """Multiply signal bands by ``exp(sigma * normal)``; noise estimate and flux-like image targets follow."""
+    """Multiply signal bands by ``exp(sigma * normal)``, all by the same; their noise and image targets follow."""
 
     target: ClassVar[str] = "merkhet.data.augment:FluxScale"
     kind: Literal["flux_scale"] = "flux_scale"
@@ -43,7 +51,11 @@ class FluxScale(Component):
 
 
 class PoissonNoise(Component):
-    """Thin counts to a share drawn from ``[min_exposure, 1]`` by a binomial draw: exact for Poisson data."""
+    """Observe for a share of the time, uniform in ``[min_exposure, 1]``: a binomial draw, exact for Poisson counts.
+
+    Signal bands must hold counts: whole numbers from zero up. Exposure and background bands and image targets (counts
+    expected in the full exposure) are multiplied by the share, the noise of signal bands by its square root.
+    """
 
     target: ClassVar[str] = "merkhet.data.augment:PoissonNoise"
     kind: Literal["poisson"] = "poisson"
@@ -51,9 +63,10 @@ class PoissonNoise(Component):
 
 
 class BeamNoise(Component):
-    """Add Gaussian noise correlated over the beam, with rms uniform in ``[0, max_sigma]`` x the image's noise.
+    """Add Gaussian noise, correlated over the beam, to signal bands: rms uniform in ``[0, max_sigma]`` x their noise.
 
-    The noise estimate grows in quadrature. ``fwhm_px`` is the beam's full width at half maximum in pixels.
+    The noise estimate grows in quadrature. ``fwhm_px`` is the beam's full width at half maximum in pixels: the
+    autocorrelation of the noise is that beam, as in a radio image made with natural weights.
     """
 
     target: ClassVar[str] = "merkhet.data.augment:BeamNoise"

@@ -36,10 +36,15 @@ class Component(Config):
     target: ClassVar[str]
 
 
-def build(config: Component, /, *args: Any, **kwargs: Any) -> Any:
-    """Import what ``config`` names and call it as ``target(config, *args, **kwargs)``."""
+def locate(config: Component) -> Any:
+    """Import and return what ``config`` names."""
     module, attribute = config.target.split(":")
-    return getattr(import_module(module), attribute)(config, *args, **kwargs)
+    return getattr(import_module(module), attribute)
+
+
+def build(config: Component, /, **kwargs: Any) -> Any:
+    """Import what ``config`` names and call it as ``target(config, **kwargs)``."""
+    return locate(config)(config, **kwargs)
 
 
 def members(union: Any) -> dict[str, type[Component]]:

@@ -157,7 +157,7 @@ def _follow(schema: Any, loc: tuple[Any, ...]) -> tuple[list[str], list[str]]:
     for part in loc:
         choices = _schemas(node)
         tagged = [s for s in choices if "kind" in s.model_fields and s.model_fields["kind"].default == part]
-        if tagged and len(choices) > 1:
+        if tagged and part not in tagged[0].model_fields:
             node = tagged[0]
             continue
         owner = next((s for s in choices if part in s.model_fields), None)

@@ -21,7 +21,10 @@ class Architecture(Component):
 
 
 class CNN(Architecture):
-    """A plain convolutional network: levels of (convolution, norm, activation) with max-pooling between them."""
+    """A plain convolutional network: levels of (convolution, norm, activation) with max-pooling between them.
+
+    `dropout` follows each of the `hidden` fully connected layers, or the mean over the image where there is none.
+    """
 
     target: ClassVar[str] = "merkhet.models.cnn:CNN"
     kind: Literal["cnn"] = "cnn"
@@ -32,6 +35,12 @@ class CNN(Architecture):
     activation: Activation = "relu"
     hidden: tuple[PositiveInt, ...] = ()
     dropout: NonNegativeFloat = Field(0.0, lt=1)
+
+    @model_validator(mode="after")
+    def _centered(self) -> Self:
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size is {self.kernel_size}; it must be odd, so that a pixel stays in its place")
+        return self
 
 
 class VGG(Architecture):

@@ -1,8 +1,8 @@
 """Schemas of the normalizations that stand in front of a network. Fitted numbers are stored in the bundle."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from merkhet.config.base import Component
 
@@ -24,16 +24,24 @@ class Robust(Component):
 
 
 class DatasetStandard(Component):
-    """``(image - mean) / std`` per band, with statistics of the training rows."""
+    """``(image - mean) / std`` per band, with statistics of the training rows: fitted before training if absent."""
 
     target: ClassVar[str] = "merkhet.models.normalize:DatasetStandard"
     kind: Literal["dataset"] = "dataset"
     mean: tuple[float, ...] | None = None
     std: tuple[PositiveFloat, ...] | None = None
 
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std belong together: give both, or neither to have them fitted")
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} numbers, std {len(self.std)}; each needs one per band")
+        return self
+
 
 class LogMinMax(Component):
-    """``ln(1 + max(image, 0))`` scaled to [0, 1] in each image: the published halo models' preprocessing."""
+    """``ln(1 + max(image, 0))`` scaled to [0, 1] in each image and band: the published halo models' preprocessing."""
 
     target: ClassVar[str] = "merkhet.models.normalize:LogMinMax"
     kind: Literal["log_minmax"] = "log_minmax"

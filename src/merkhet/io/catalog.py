@@ -1,0 +1,58 @@
+"""The catalog: columns with units and descriptions, and documented flags."""
+
+from collections.abc import Mapping
+from enum import IntFlag
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.table import Column, Table
+
+
+class Flag(IntFlag):
+    """Bits of the ``flags`` column."""
+
+    INVALID_PIXELS = 1
+    """Some pixels are NaN, infinite or outside the footprint."""
+    NO_WCS = 2
+    """The image has no usable celestial WCS: ra and dec are NaN."""
+    RESHAPED = 4
+    """The image was cropped or padded to the model's shape."""
+    OTHER_SCALE = 8
+    """The pixel scale differs by more than 5 % from that of the training data."""
+
+
+def flags_description() -> str:
+    """Return the meaning of the bits in one line."""
+    return "sum of " + ", ".join(f"{flag.value}: {str(flag.name).lower()}" for flag in Flag)
+
+
+DESCRIPTIONS: dict[str, tuple[str | None, str]] = {
+    "id": (None, "name of the input"),
+    "image": (None, "file that was read"),
+    "group": (None, "samples of one group share a source, an observation or a patch of sky"),
+    "split": (None, "side of the split: train, val or test"),
+    "ra": ("deg", "right ascension (ICRS)"),
+    "dec": ("deg", "declination (ICRS)"),
+    "x": ("pix", "0-based column of the position"),
+    "y": ("pix", "0-based row of the position"),
+    "size_arcsec": ("arcsec", "extent of the object"),
+    "true": (None, "class in the input table"),
+    "label": (None, "most probable class"),
+    "probability": (None, "probability of the label"),
+    "category": (None, "named step of the probability"),
+    "snr": (None, "signal to noise ratio"),
+    "flags": (None, flags_description()),
+    "model": (None, "hash of the model's bundle"),
+}
+
+
+def make_catalog(columns: Mapping[str, npt.NDArray[Any]]) -> Table:
+    """Return a table whose known columns carry unit and description; the order is kept."""
+    table = Table()
+    for name, values in columns.items():
+        unit, description = DESCRIPTIONS.get(name, (None, ""))
+        if name.startswith("p_"):
+            description = f"probability of {name.removeprefix('p_')}"
+        table[name] = Column(np.asarray(values), unit=unit, description=description or None)
+    return table
