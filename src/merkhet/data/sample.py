@@ -25,7 +25,6 @@ import torch
 Kind = Literal["label", "vector", "image", "mask", "objects", "angle"]
 Sample: TypeAlias = dict[str, Any]
 Batch: TypeAlias = dict[str, Any]
-FloatArray: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,15 @@ def collate(samples: list[Sample]) -> Batch:
     if any(sample.keys() != first.keys() for sample in samples):
         raise ValueError(f"samples of one batch hold different keys; the first holds {sorted(first)}")
     return {key: _stack([sample[key] for sample in samples]) for key in first}
+
+
+def batch_size(batch: Batch) -> int:
+    """Return the number of samples of a batch, whatever it holds."""
+    for value in batch.values():
+        if isinstance(value, dict):
+            return batch_size(value)
+        return len(value.value if isinstance(value, Target) else value)
+    raise ValueError("an empty batch has no size")
 
 
 def _stack(values: list[Any]) -> Any:

@@ -1,0 +1,189 @@
+"""Packing: the images of a table in one memory-mapped array, with a Parquet index beside it.
+
+A pack is a folder::
+
+    images.npy      float32 (rows, C, *S), NaN where invalid; rejected rows are never written
+    index.parquet   the user's columns and the measured ones; its presence means that the pack is complete
+    rejects.csv     file, stage, reason
+    pack.json       what was packed, and how
+    shards/         one file per finished shard: the ledger that a killed job resumes from
+
+Any number of processes and machines may work on one pack (``--workers``, ``--shard i/n``).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from merkhet import __version__
+from merkhet.config.data import Data, ReadSpec
+from merkhet.config.inputs import InputSpec
+from merkhet.data.measured import Measured, add_measured, measure
+from merkhet.data.pixels import conform, read_pixels
+from merkhet.data.samples import PACK_INDEX, from_measured, read_rows, row_paths
+from merkhet.errors import InputError, OutputError
+from merkhet.execute import Progress, Shard, pool, unordered_map
+from merkhet.io.atomic import os_errors, prepare_folder, write_text
+from merkhet.io.rejects import write_rejects
+from merkhet.io.tables import write_table
+
+IMAGES = "images.npy"
+SHARD_ROWS = 128
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """What a call of :func:`pack` did: ``complete`` is False while other shards are still to be done."""
+
+    folder: Path
+    rows: int
+    rejected: int
+    shards_done: int
+    shards: int
+
+    @property
+    def complete(self) -> bool:
+        """True when every shard is done and the index is written."""
+        return self.shards_done == self.shards
+
+
+@dataclass(frozen=True)
+class _ShardJob:
+    number: int
+    start: int
+    paths: tuple[tuple[Path, ...], ...]
+    spec: InputSpec
+    read: ReadSpec
+    folder: Path
+
+
+def pack(
+    data: Data,
+    out: Path,
+    *,
+    spec: InputSpec | None = None,
+    workers: int = 1,
+    shard: Shard | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> PackResult:
+    """Pack the images of ``data.table`` into the folder ``out``; go on where an earlier call was stopped.
+
+    All images come to one shape: ``spec.shape``, or that of the first one that can be read.
+
+    Raises
+    ------
+    OutputError
+        ``out`` is a finished pack or holds something else, and ``overwrite`` is not set.
+    InputError
+        The table is unusable or none of its first images can be read.
+    """
+    spec, shard = spec or InputSpec(), shard or Shard()
+    table = read_rows(data)
+    paths = row_paths(table, data.columns, root=data.root or data.table.parent)
+    if spec.shape is None:
+        spec = spec.model_copy(update={"shape": _first_shape(paths, spec=spec, read=data.read, source=data.table)})
+    _open(out, table, paths, spec=spec, data=data, overwrite=overwrite)
+    jobs = [
+        _ShardJob(number, start, tuple(paths[start : start + SHARD_ROWS]), spec, data.read, out)
+        for number, start in enumerate(range(0, len(paths), SHARD_ROWS))
+    ]
+    mine = [job for job in jobs if shard.owns(job.number) and not _ledger(out, job.number).is_file()]
+    rows_done = len(paths) - sum(len(job.paths) for job in mine)
+    with pool(workers) as executor:
+        for count in unordered_map(_pack_shard, mine, executor=executor, pending=2 * max(workers, 1)):
+            rows_done += count
+            if progress:
+                progress(rows_done, len(paths))
+    done = [job for job in jobs if _ledger(out, job.number).is_file()]
+    if len(done) < len(jobs):
+        return PackResult(out, 0, 0, len(done), len(jobs))
+    rows, rejected = _finish(out, table, [job.number for job in jobs], channels=spec.channels)
+    return PackResult(out, rows, rejected, len(jobs), len(jobs))
+
+
+def _first_shape(
+    paths: Sequence[tuple[Path, ...]], *, spec: InputSpec, read: ReadSpec, source: Path
+) -> tuple[int, ...]:
+    reason = ""
+    for files in paths[:100]:
+        try:
+            return read_pixels(files, read=read, channels=spec.channels, dims=spec.dims).image.shape[1:]
+        except InputError as error:
+            reason = reason or str(error)
+    raise InputError(source, f"none of the first {min(len(paths), 100)} images can be read; the first: {reason}")
+
+
+def _open(
+    out: Path, table: Table, paths: Sequence[tuple[Path, ...]], *, spec: InputSpec, data: Data, overwrite: bool
+) -> None:
+    """Create the pack, or check that ``out`` is an unfinished pack of the same rows and options."""
+    content = json.dumps([[str(p) for p in files] for files in paths] + [table.colnames])
+    digest = hashlib.sha256((content + spec.model_dump_json() + data.read.model_dump_json()).encode()).hexdigest()
+    header = {"format": FORMAT_VERSION, "merkhet": __version__, "rows": len(paths), "fingerprint": digest}
+    header["input"] = spec.model_dump(mode="json")
+    marker = out / "pack.json"
+    if marker.is_file() and not overwrite:
+        if (out / PACK_INDEX).is_file():
+            raise OutputError(out, "holds a finished pack", action="Choose another name, or pass --overwrite")
+        if json.loads(marker.read_text())["fingerprint"] != digest:
+            raise OutputError(
+                out, "holds an unfinished pack of other rows or options", action="Finish that one, or pass --overwrite"
+            )
+    else:
+        prepare_folder(out, overwrite=overwrite)
+    with os_errors(out):
+        (out / "shards").mkdir(exist_ok=True)
+        _allocate(out / IMAGES, (len(paths), spec.channels, *(spec.shape or ())))
+        write_text(marker, json.dumps(header, indent=1))
+
+
+def _allocate(path: Path, shape: tuple[int, ...]) -> None:
+    """Create a sparse array file; processes that start together agree on one, since a link cannot be made twice."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        if not path.exists():
+            os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _ledger(folder: Path, number: int) -> Path:
+    return folder / "shards" / f"{number:06d}.json"
+
+
+def _pack_shard(job: _ShardJob) -> int:
+    """Read the rows of one shard, write their pixels, then their entry in the ledger; return how many rows."""
+    images = np.load(job.folder / IMAGES, mmap_mode="r+")
+    measured: list[Measured] = []
+    for row, files in enumerate(job.paths, start=job.start):
+        try:
+            pixels = read_pixels(files, read=job.read, channels=job.spec.channels, dims=job.spec.dims)
+            images[row] = conform(pixels.image, job.spec, where=files[0])
+            measured.append(measure(row, files, pixels))
+        except InputError as error:
+            measured.append(Measured(row=row, path=error.where, reason=error.reason))
+    with os_errors(job.folder / IMAGES):
+        images.flush()
+    write_text(_ledger(job.folder, job.number), json.dumps([asdict(item) for item in measured]))
+    return len(measured)
+
+
+def _finish(out: Path, table: Table, shards: Sequence[int], *, channels: int) -> tuple[int, int]:
+    """Assemble the index from the ledger; return the numbers of good and rejected rows."""
+    measured = [Measured(**item) for number in shards for item in json.loads(_ledger(out, number).read_text())]
+    index = add_measured(table, measured, channels=channels)
+    samples = from_measured(index)
+    write_rejects(samples.rejects, out / "rejects.csv")
+    write_table(index, out / PACK_INDEX, overwrite=True)
+    return len(samples), len(samples.rejects)

@@ -1,0 +1,147 @@
+"""From the files of one sample to an array of bands that fits the model's input. Used by pack, train and predict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from merkhet.config.data import ReadSpec
+from merkhet.config.inputs import InputSpec
+from merkhet.data.arrays import FloatArray
+from merkhet.data.noise import sky_noise
+from merkhet.errors import InputError
+from merkhet.io.fits import ImageInfo, read_image
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The bands of one sample as they stand in its files.
+
+    Attributes
+    ----------
+    image
+        float32 ``(C, *S)``; NaN where invalid (infinities included).
+    noise
+        float32 ``(C,)``: sky sigma of the whole image.
+    info
+        Header facts of the first file; None for an array that came from no file.
+    """
+
+    image: FloatArray
+    noise: FloatArray
+    info: ImageInfo | None
+
+    @property
+    def finite(self) -> bool:
+        """True if every pixel is valid."""
+        return bool(np.isfinite(self.image).all())
+
+    @property
+    def checksum(self) -> int:
+        """CRC-32 of the pixels: the same image under two names has one checksum."""
+        return crc32(np.ascontiguousarray(self.image).data)
+
+
+def read_pixels(paths: Sequence[Path], *, read: ReadSpec, channels: int, dims: int) -> Pixels:
+    """Read one sample: one file per band, or one file that holds all bands.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged or of the wrong dimension; the number of bands is wrong; the image is all NaN
+        or constant, so that there is nothing to learn or to answer.
+    """
+    read_in = [read_image(path, hdu=read.hdu, plane=read.plane) for path in paths]
+    arrays = [array for array, _ in read_in]
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise InputError(
+            paths[-1],
+            f"the bands differ in shape: {sorted(shapes)}",
+            expected="one shape",
+            action="Resample them first",
+        )
+    image = np.stack(arrays) if len(arrays) > 1 or arrays[0].ndim == dims else arrays[0]
+    return from_array(image, read_in[0][1], where=paths[0], channels=channels, dims=dims)
+
+
+def from_array(image: FloatArray, info: ImageInfo | None, *, where: str | Path, channels: int, dims: int) -> Pixels:
+    """Check an array of bands ``(C, *S)`` and measure its noise; raise as :func:`read_pixels` does."""
+    if image.ndim != dims + 1:
+        layout = "(y, x)" if dims == 2 else "(z, y, x)"
+        action = "Select a plane with data.read.plane=0 (--plane 0)" if image.ndim > dims + 1 else ""
+        raise InputError(where, f"image has shape {image.shape}", expected=f"{layout} for each band", action=action)
+    if len(image) != channels:
+        raise InputError(
+            where,
+            f"{len(image)} bands in shape {image.shape}",
+            expected=f"{channels} as in input.bands",
+            action="Select a plane with data.read.plane=0 (--plane 0)" if channels == 1 else "",
+        )
+    image = np.where(np.isinf(image), np.float32(np.nan), image) if np.isinf(image).any() else image
+    valid = np.isfinite(image)
+    if not valid.any():
+        raise InputError(where, "every pixel is NaN or infinite", expected="some valid pixels")
+    if all(band.size == 0 or (band == band[0]).all() for band in (image[c][valid[c]] for c in range(channels))):
+        raise InputError(where, "the image is constant", expected="pixels that differ")
+    return Pixels(image, sky_noise(image, valid), info)
+
+
+def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatArray:
+    """Bring ``(C, *S)`` to the shape that ``spec`` asks for, then bin it.
+
+    Padding and blocks that touch an invalid pixel are NaN.
+
+    Raises
+    ------
+    InputError
+        The shape differs and ``spec.fit`` does not allow that.
+    """
+    shape = image.shape[1:]
+    if spec.shape is not None and shape != spec.shape and spec.fit != "any":
+        if spec.fit == "exact":
+            raise InputError(
+                where,
+                f"image is {_size(shape)}",
+                expected=_size(spec.shape),
+                action="Set input.fit=center to crop or pad about the center",
+            )
+        image = _center(image, spec.shape)
+    return _bin(image, spec) if spec.bin > 1 else image
+
+
+def conformed_noise(pixels: FloatArray, noise: FloatArray, spec: InputSpec) -> FloatArray:
+    """Return the sky sigma of the parent image at the resolution that the network sees, ``(C,)``.
+
+    Binned noise is measured, not scaled: noise that is correlated over the beam does not average down as 1/bin.
+    """
+    if spec.bin == 1:
+        return noise
+    binned = _bin(pixels, spec)
+    return sky_noise(binned, np.isfinite(binned))
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape) + " px"
+
+
+def _center(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    result = np.full((len(image), *shape), np.nan, dtype=np.float32)
+    source, target = [slice(None)], [slice(None)]
+    for have, want in zip(image.shape[1:], shape, strict=True):
+        size = min(have, want)
+        start, place = (have - size) // 2, (want - size) // 2
+        source.append(slice(start, start + size))
+        target.append(slice(place, place + size))
+    result[tuple(target)] = image[tuple(source)]
+    return result
+
+
+def _bin(image: FloatArray, spec: InputSpec) -> FloatArray:
+    ny, nx = (n // spec.bin for n in image.shape[-2:])
+    trimmed = image[..., : ny * spec.bin, : nx * spec.bin]
+    blocks = trimmed.reshape(*image.shape[:-2], ny, spec.bin, nx, spec.bin)
+    reduced: FloatArray = blocks.mean(axis=(-3, -1)) if spec.bin_mode == "mean" else blocks.sum(axis=(-3, -1))
+    return reduced.astype(np.float32, copy=False)
