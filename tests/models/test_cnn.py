@@ -1,0 +1,45 @@
+"""The plain convolutional network."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from merkhet.config.base import build
+from merkhet.config.models import CNN
+from tests.models.counts import count, unstored
+
+
+def test_parameters_of_the_published_halo_networks():
+    # Counted from the published networks, whose convolutions have biases beside batch norms (one per channel, with no
+    # effect) and, in the larger one, batch norms behind its two hidden layers; both end in a single output.
+    small = unstored(CNN(widths=(16, 32, 64, 128), hidden=(64,)))
+    assert count(small) + (16 + 32 + 64 + 128) + (64 + 1) == 105_953
+    large = unstored(CNN(widths=(32, 64, 128, 256), convs_per_level=2, hidden=(128, 64)))
+    assert count(large) + 2 * (32 + 64 + 128 + 256) + 2 * (128 + 64) + (64 + 1) == 1_215_201
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_parameters_by_formula(dims):
+    network = unstored(CNN(widths=(5, 7), kernel_size=5, norm="none", hidden=(3,)), channels=2, dims=dims)
+    assert count(network) == (2 * 5**dims * 5 + 5) + (5 * 5**dims * 7 + 7) + (7 * 3 + 3)
+
+
+def test_levels_are_pooled_between_and_not_after():
+    network = build(CNN(), channels=1, dims=2, shape=(64, 48)).eval()
+    assert network.features(torch.zeros(1, 1, 64, 48)).shape == (1, 128, 8, 6)
+
+
+def test_without_norm_it_is_its_layers_in_a_row():
+    torch.manual_seed(0)
+    network = build(CNN(widths=(2, 3), norm="none", activation="tanh"), channels=1, dims=2, shape=None).eval()
+    first, second = (m for m in network.modules() if isinstance(m, nn.Conv2d))
+    x = torch.randn(2, 1, 8, 8)
+    by_hand = nn.functional.max_pool2d(torch.tanh(first(x)), 2)
+    by_hand = torch.tanh(second(by_hand)).mean(dim=(2, 3))
+    torch.testing.assert_close(network(x), by_hand)
+
+
+def test_even_kernels_are_refused():
+    with pytest.raises(ValidationError, match="kernel_size is 4; it must be odd"):
+        CNN(kernel_size=4)

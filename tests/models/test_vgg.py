@@ -1,0 +1,49 @@
+"""VGG."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from merkhet.config.base import build
+from merkhet.config.models import VGG
+from tests.models.counts import count, unstored
+
+
+@pytest.mark.parametrize(
+    ("depths", "published"),
+    [((1, 1, 2, 2, 2), 9_220_480), ((2, 2, 2, 2, 2), 9_404_992), ((2, 2, 3, 3, 3), 14_714_688)],
+    ids=["VGG-11", "VGG-13", "VGG-16"],
+)
+def test_parameters_of_the_published_convolutions(depths, published):
+    assert count(unstored(VGG(depths=depths, norm="none"), channels=3).levels) == published
+
+
+def test_parameters_of_the_whole_published_network():
+    # VGG-11 has 132,863,336 with its last layer of 1000 classes.
+    network = unstored(VGG(norm="none", pooled_size=7, hidden=(4096, 4096)), channels=3)
+    assert count(network) + 4096 * 1000 + 1000 == 132_863_336
+
+
+def test_three_dimensions_by_formula():
+    network = unstored(VGG(depths=(1, 2), block_sizes=(4, 6), pooled_size=2, hidden=(5,)), dims=3)
+    convolutions = 27 * (1 * 4 + 4 * 6 + 6 * 6) + 2 * (4 + 6 + 6)
+    assert count(network) == convolutions + 6 * 2**3 * 5 + 5
+
+
+@pytest.mark.parametrize(("pooled_size", "features"), [(1, 8), (3, 72)])
+def test_without_hidden_layers_the_pooled_features_are_the_output(pooled_size, features):
+    config = VGG(depths=(1,), block_sizes=(8,), hidden=(), pooled_size=pooled_size)
+    network = build(config, channels=1, dims=2, shape=None)
+    assert network.out_features == features
+    assert network(torch.zeros(2, 1, 17, 20)).shape == (2, features)
+
+
+def test_every_level_is_pooled():
+    config = VGG(depths=(1, 1), block_sizes=(2, 2))
+    network = build(config, channels=1, dims=2, shape=None).eval()
+    assert network.features(torch.zeros(1, 1, 32, 19)).shape == (1, 2, 8, 4)
+
+
+def test_levels_must_agree():
+    with pytest.raises(ValidationError, match="depths has 2 levels, block_sizes 5"):
+        VGG(depths=(1, 1))
