@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from merkhet.data.sample import Batch
+from merkhet.tasks.truth import Truth
 
 Outputs = dict[str, Tensor]
 
@@ -53,8 +54,8 @@ class ScanSpec:
 class Task(nn.Module, ABC):
     """A network with its normalization, its loss and its decoder.
 
-    To add a task, write its schema in ``config/tasks.py`` and a subclass with :meth:`loss` and :meth:`decode`;
-    :meth:`forward` as well where the network takes anything but one image.
+    To add a task, write its schema in ``config/tasks.py``, a subclass with :meth:`forward`, :meth:`loss` and
+    :meth:`decode`, and, where the truth stands in the sample table, a :class:`~merkhet.tasks.truth.Truth`.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ class Task(nn.Module, ABC):
         The architecture.
     """
 
+    truth: ClassVar[type[Truth]] = Truth
     scan: ScanSpec | None = None
 
     def __init__(self, normalize: nn.Module, network: nn.Module) -> None:

@@ -1,0 +1,1 @@
+"""Scores with intervals, each beside a baseline that needs no learning: numpy and scikit-learn, never torch."""

@@ -1,0 +1,178 @@
+"""Scores of a prediction table, with intervals, beside the majority baseline."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.table import Table
+
+from merkhet.errors import InputError
+from merkhet.evaluate.answers import Answers, FloatArray, Mode, read_answers
+from merkhet.evaluate.baselines import majority
+from merkhet.evaluate.bootstrap import bootstrap, percentile_interval
+from merkhet.evaluate.scorer import CLASS_SCORES, SCORES, Scorer
+
+ROC_POINTS = 200
+"""Most points of a stored ROC curve."""
+
+Intervals = npt.NDArray[np.float64]
+"""``(scores, 3)``: value, low, high."""
+
+
+def evaluate_table(
+    table: Table,
+    *,
+    mode: Mode,
+    classes: Sequence[str],
+    threshold: float,
+    seed: int = 0,
+    n_bootstrap: int = 1000,
+    confidence: float = 0.95,
+    train_counts: Mapping[str, int] | None = None,
+    train_rows: int | None = None,
+) -> dict[str, Any]:
+    """Return every score of a prediction table as plain numbers, ready for JSON.
+
+    Parameters
+    ----------
+    table
+        See :func:`merkhet.evaluate.answers.read_answers` for its columns.
+    mode, classes, threshold
+        As the task has them.
+    seed, n_bootstrap, confidence
+        Seed and number of the resamplings of whole groups, and the share of them that an interval holds. With 0
+        resamplings, or fewer than two groups, there are no intervals.
+    train_counts
+        Training rows of each class, or that carry each label. There is no majority baseline without them, or where
+        there are no training rows at all.
+    train_rows
+        Number of training rows. It must come with ``train_counts`` where a row has several labels, and is their
+        sum where it has one class.
+
+    Returns
+    -------
+    dict
+        ``n, n_groups, mode, classes, threshold``;
+        ``scores``: ``{accuracy, balanced_accuracy, macro_f1, log_loss, brier, roc_auc}``, each ``{value, low,
+        high}`` (multilabel: accuracy is that of all labels of a row at once, the others are averages over labels);
+        ``per_class``: ``{class: {precision, recall, f1, roc_auc, support}}``, support a plain number of rows;
+        ``confusion``: ``[[rows]]`` by truth, then by prediction (multilabel: one ``[[no no, no yes], [yes no, yes
+        yes]]`` per label); ``roc``: ``{class: {fpr, tpr}}``, only the positive one where binary, none for a class
+        that all rows or no row has; ``baselines``: ``{majority: {class, train_counts, <scores>}}``, the baseline
+        null without ``train_counts``; ``bootstrap``: ``{n, seed, confidence, unit}``. What is undefined is null.
+
+    Raises
+    ------
+    InputError
+        The table cannot be scored, or the training counts do not fit it.
+    """
+    if n_bootstrap < 0 or not 0 < confidence < 1:
+        raise InputError(
+            "bootstrap", f"n_bootstrap {n_bootstrap}, confidence {confidence:g}", expected="0 or more, between 0 and 1"
+        )
+    answers = read_answers(table, mode=mode, classes=classes, threshold=threshold)
+    compared, counts, rows = [answers], train_counts or {}, _rows(mode, train_counts, train_rows)
+    if rows:
+        compared.append(majority(answers, train_counts=counts, train_rows=rows))
+    scored = _with_intervals(compared, draws=n_bootstrap, seed=seed, confidence=confidence)
+    baseline = None
+    if rows:
+        said = [name for name, yes in zip(answers.classes, compared[1].predicted[0], strict=True) if yes]
+        baseline = {
+            "class": ", ".join(said) or "no label",
+            "train_counts": {name: int(counts.get(name, 0)) for name in answers.classes},
+            **_overall(scored[1]),
+        }
+    return {
+        "n": len(answers),
+        "n_groups": answers.groups,
+        "mode": mode,
+        "classes": list(answers.classes),
+        "threshold": float(threshold),
+        "scores": _overall(scored[0]),
+        "per_class": _per_class(answers, scored[0]),
+        "confusion": confusion(answers).tolist(),
+        "roc": _curves(answers),
+        "baselines": {"majority": baseline},
+        "bootstrap": {"n": n_bootstrap, "seed": seed, "confidence": confidence, "unit": "group"},
+    }
+
+
+def confusion(answers: Answers) -> npt.NDArray[np.int64]:
+    """Count rows by truth and prediction: ``(classes, classes)``, or ``(labels, 2, 2)`` for the multilabel mode."""
+    truth, predicted = answers.truth.astype(np.int64), answers.predicted.astype(np.int64)
+    if answers.mode != "multilabel":
+        return np.asarray(truth.T @ predicted)
+    hits, said, true = (truth * predicted).sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0)
+    cells = np.array([[len(answers) - said - true + hits, said - hits], [true - hits, hits]])
+    return cells.transpose(2, 0, 1)
+
+
+def _rows(mode: Mode, counts: Mapping[str, int] | None, rows: int | None) -> int:
+    """Return the number of training rows, 0 where nothing is known of them."""
+    if counts is None:
+        return 0
+    if mode == "multilabel" and rows is None:
+        raise InputError("training counts", "no number of rows", expected="train_rows beside train_counts")
+    total = sum(counts.values())
+    if mode != "multilabel" and rows not in (None, total):
+        raise InputError("training counts", f"they sum to {total}", expected=f"train_rows, {rows}")
+    return total if rows is None else rows
+
+
+def _with_intervals(compared: list[Answers], *, draws: int, seed: int, confidence: float) -> list[Intervals]:
+    """Score answers to the same rows under the same resamplings; ``(scores, 3)`` each."""
+    scorers = [Scorer(answers) for answers in compared]
+    groups, rows = compared[0].groups, len(compared[0])
+
+    def statistic(weights: FloatArray) -> FloatArray:
+        return np.concatenate([scorer(weights) for scorer in scorers])
+
+    value = statistic(np.ones((groups, 1)))[:, 0]
+    low, high = np.full((2, len(value)), np.nan)
+    if draws and groups > 1:
+        samples = bootstrap(statistic, groups=groups, rows=rows, draws=draws, seed=seed)
+        low, high = percentile_interval(samples, confidence=confidence)
+    return list(np.stack([value, low, high], axis=1).reshape(len(scorers), -1, 3))
+
+
+def _overall(scored: Intervals) -> dict[str, Any]:
+    return {name: _interval(row) for name, row in zip(SCORES, scored, strict=False)}
+
+
+def _per_class(answers: Answers, scored: Intervals) -> dict[str, Any]:
+    blocks = scored[len(SCORES) :].reshape(len(CLASS_SCORES), len(answers.classes), 3)
+    return {
+        name: {
+            **{score: _interval(blocks[s, k]) for s, score in enumerate(CLASS_SCORES)},
+            "support": int(answers.truth[:, k].sum()),
+        }
+        for k, name in enumerate(answers.classes)
+    }
+
+
+def _interval(row: Intervals) -> dict[str, float | None]:
+    return {
+        key: float(number) if np.isfinite(number) else None
+        for key, number in zip(("value", "low", "high"), row, strict=True)
+    }
+
+
+def _curves(answers: Answers) -> dict[str, Any]:
+    wanted = [1] if answers.mode == "binary" else range(len(answers.classes))
+    return {
+        answers.classes[k]: roc_points(answers.truth[:, k], answers.probability[:, k])
+        for k in wanted
+        if 0 < answers.truth[:, k].sum() < len(answers)
+    }
+
+
+def roc_points(truth: npt.NDArray[np.bool_], probability: FloatArray) -> dict[str, list[float]]:
+    """Return at most :data:`ROC_POINTS` points of the ROC curve, evenly spaced along it, both ends among them."""
+    from sklearn.metrics import roc_curve  # slow to import, and needed for nothing else
+
+    fpr, tpr, _ = roc_curve(truth, probability)
+    length = fpr + tpr  # both rise, so this is the path walked along the axes
+    kept = np.unique(length.searchsorted(np.linspace(0, length[-1], ROC_POINTS)))
+    return {"fpr": fpr[kept].round(5).tolist(), "tpr": tpr[kept].round(5).tolist()}

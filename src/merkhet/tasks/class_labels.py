@@ -1,0 +1,137 @@
+"""The truth of classification: class names, or one 0/1 column per label."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.table import Table
+
+from merkhet.config.data import Columns
+from merkhet.config.tasks import Classify
+from merkhet.data.sample import Kind
+from merkhet.errors import ConfigError, InputError
+from merkhet.evaluate.scores import evaluate_table
+from merkhet.tasks.truth import Truth
+
+
+class ClassLabels(Truth):
+    """Labels of the classification task, for all three modes."""
+
+    def __init__(self, config: Classify, columns: Columns) -> None:
+        super().__init__(config, columns)
+        self.config: Classify = config
+        expected = len(config.classes) if config.mode == "multilabel" else 1
+        if len(columns.labels) != expected:
+            raise ConfigError(
+                f"data.columns.label: got {len(columns.labels)} columns; task.mode={config.mode} takes {expected}"
+            )
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The label columns."""
+        return self.columns.labels
+
+    def unusable(self, table: Table) -> tuple[npt.NDArray[np.bool_], list[str]]:
+        """Return the rows whose label is missing or not one of the classes."""
+        if self._several:
+            values = self._flags(table)
+            bad = np.asarray(~np.isin(values, (0, 1)).all(axis=1))
+            return bad, [f"labels {row}; expected 0 or 1 in {', '.join(self.columns.labels)}" for row in values[bad]]
+        names = self._names(table)
+        bad = ~np.isin(names, self.config.classes)
+        known = ", ".join(self.config.classes)
+        return bad, [f"label {str(name)!r}; expected {known}. Leave it out with data.where" for name in names[bad]]
+
+    def targets(self, table: Table) -> dict[str, tuple[Kind, npt.NDArray[Any]]]:
+        """Return ``label``: int64 codes ``(n,)``, or float32 0/1 ``(n, classes)`` for several labels."""
+        return {"label": ("label", self.codes(table))}
+
+    def codes(self, table: Table) -> npt.NDArray[Any]:
+        """Return the classes as numbers; every row must be usable."""
+        if self._several:
+            return self._flags(table).astype(np.float32)
+        classes = np.array(self.config.classes)
+        order = np.argsort(classes)
+        return order[np.searchsorted(classes[order], self._names(table))].astype(np.int64)
+
+    def strata(self, table: Table) -> npt.NDArray[np.str_]:
+        """Return the class name; for several labels, their combination such as ``RFI+SIS``."""
+        if not self._several:
+            return self._names(table)
+        classes = np.array(self.config.classes)
+        return np.array(["+".join(classes[row > 0]) or "none" for row in self._flags(table)], dtype=str)
+
+    def truth_columns(self, table: Table) -> dict[str, npt.NDArray[Any]]:
+        """Return ``true``, or ``true_<class>`` for several labels."""
+        if not self._several:
+            return {"true": self._names(table)}
+        flags = self._flags(table).astype(int)
+        return {f"true_{name}": flags[:, k] for k, name in enumerate(self.config.classes)}
+
+    def resolve(self, table: Table) -> Classify:
+        """Replace ``weights: balanced`` by numbers from the training rows.
+
+        One class each: inverse frequency, mean one over the rows. Several labels: negatives over positives, the
+        weight of a label's positives.
+
+        Raises
+        ------
+        InputError
+            A class has no training row.
+        """
+        for name, rows in self.class_counts(table).items():
+            if not rows:
+                raise InputError(
+                    table.meta.get("source", "the table"),
+                    f"class {name!r} has no training rows",
+                    action="Add some, or take it out of task.classes",
+                )
+        if self.config.weights != "balanced":
+            return self.config
+        codes = self.codes(table)
+        if self._several:
+            positive = codes.sum(axis=0).clip(min=1)
+            weights = (len(codes) - positive).clip(min=1) / positive
+        else:
+            counts = np.bincount(codes, minlength=len(self.config.classes)).clip(min=1)
+            weights = len(codes) / (len(self.config.classes) * counts)
+        return self.config.model_copy(update={"weights": tuple(float(w) for w in weights)})
+
+    def score(self, predictions: Table, *, seed: int, train: Table) -> dict[str, Any]:
+        """Score predictions beside the majority class of the training rows."""
+        return evaluate_table(
+            predictions,
+            mode=self.config.mode,
+            classes=self.config.classes,
+            threshold=self.config.threshold,
+            seed=seed,
+            train_counts=self.class_counts(train),
+            train_rows=len(train),
+        )
+
+    def class_counts(self, table: Table) -> dict[str, int]:
+        """Return how many rows each class has."""
+        codes = self.codes(table)
+        counts = codes.sum(axis=0) if self._several else np.bincount(codes, minlength=len(self.config.classes))
+        return {name: int(n) for name, n in zip(self.config.classes, counts, strict=True)}
+
+    @property
+    def _several(self) -> bool:
+        return self.config.mode == "multilabel"
+
+    def _names(self, table: Table) -> npt.NDArray[np.str_]:
+        column = np.ma.asarray(table[self.columns.labels[0]])
+        return np.where(np.ma.getmaskarray(column), "", np.ma.getdata(column).astype(str))
+
+    def _flags(self, table: Table) -> npt.NDArray[np.float64]:
+        columns = [np.ma.asarray(table[name]) for name in self.columns.labels]
+        return np.stack([_numbers(column) for column in columns], axis=1)
+
+
+def _numbers(column: Any) -> npt.NDArray[np.float64]:
+    """Return a column as float, NaN where it is masked or holds no number."""
+    data, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
+    if data.dtype.kind in "USO":
+        text = data.astype(str)
+        data = np.select([text == "0", text == "1"], [0.0, 1.0], default=np.nan)
+    return np.where(mask, np.nan, data.astype(float))

@@ -1,0 +1,109 @@
+"""The classification task: binary, one of several classes, or several independent labels."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from merkhet.config.tasks import Classify
+from merkhet.data.sample import Batch
+from merkhet.tasks.base import Loss, Outputs, Prediction, Task, to_numpy
+from merkhet.tasks.class_labels import ClassLabels
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class ClassifyTask(Task):
+    """Put a linear head on pooled features and name the class.
+
+    Parameters
+    ----------
+    config
+        The task's schema; ``weights: balanced`` must have been resolved to numbers before.
+    normalize, network
+        See :class:`merkhet.tasks.base.Task`; the network returns ``(B, network.out_features)``.
+    """
+
+    truth = ClassLabels
+
+    def __init__(self, config: Classify, *, normalize: nn.Module, network: nn.Module) -> None:
+        super().__init__(normalize, network)
+        self.config = config
+        outputs = 1 if config.mode == "binary" else len(config.classes)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(int(network.out_features), outputs)  # type: ignore[arg-type]
+        weights = torch.tensor(config.weights) if isinstance(config.weights, tuple) else None
+        self.register_buffer("class_weights", weights, persistent=False)
+
+    def forward(self, batch: Batch) -> Outputs:
+        """Return ``logits`` ``(B, outputs)``: one for binary, else one per class."""
+        x, _, _ = self.normalize(batch)
+        return {"logits": self.head(self.dropout(self.network(x)))}
+
+    def loss(self, out: Outputs, batch: Batch) -> Loss:
+        """Cross-entropy in float32 (binary for single logits), weighted by class, with label smoothing."""
+        logits, label = out["logits"].float(), batch["target"]["label"].value
+        if self.config.mode == "multiclass":
+            correct = logits.argmax(1) == label
+            total = F.cross_entropy(logits, label, weight=self._weights(), label_smoothing=self.config.label_smoothing)
+            return Loss(total, {"accuracy": correct.float().mean()})
+        truth = label.float().reshape(logits.shape)
+        correct = ((torch.sigmoid(logits) >= self.config.threshold) == (truth > 0.5)).all(dim=1)
+        smooth = truth * (1 - self.config.label_smoothing) + 0.5 * self.config.label_smoothing
+        each = F.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
+        return Loss(self._weighted_mean(each, truth), {"accuracy": correct.float().mean()})
+
+    def decode(self, out: Outputs, batch: Batch) -> Prediction:
+        """Return columns ``label, probability, category`` and ``p_<class>`` for every class."""
+        probabilities = to_numpy(self.probabilities(out["logits"]))
+        columns: dict[str, npt.NDArray[Any]] = {}
+        columns["label"], columns["probability"] = self._name(probabilities)
+        columns["category"] = self._categorize(columns["probability"])
+        columns |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.config.classes)}
+        return Prediction(columns)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return ``(B, classes)`` in float32; they sum to one except for several labels."""
+        logits = logits.float()
+        if self.config.mode == "multiclass":
+            return logits.softmax(dim=1)
+        positive = torch.sigmoid(logits)
+        return torch.cat([1 - positive, positive], dim=1) if self.config.mode == "binary" else positive
+
+    def _name(self, probabilities: FloatArray) -> tuple[npt.NDArray[np.str_], FloatArray]:
+        """Name each row and give the probability of that name.
+
+        Of several labels all that reach the threshold are named, joined by ``+``; the probability is then that of
+        the least sure decision.
+        """
+        classes = np.array(self.config.classes)
+        if self.config.mode == "multilabel":
+            chosen = probabilities >= self.config.threshold
+            names = ["+".join(classes[row]) or "none" for row in chosen]
+            return np.array(names, dtype=str), np.where(chosen, probabilities, 1 - probabilities).min(axis=1)
+        if self.config.mode == "binary":
+            code = (probabilities[:, 1] >= self.config.threshold).astype(int)
+        else:
+            code = probabilities.argmax(axis=1)
+        return classes[code], probabilities[np.arange(len(code)), code]
+
+    def _categorize(self, probability: FloatArray) -> npt.NDArray[np.str_]:
+        steps = sorted(self.config.categories.items(), key=lambda item: item[1])
+        names = np.array([self.config.below, *(name for name, _ in steps)])
+        return names[np.searchsorted([step for _, step in steps], probability, side="right")]
+
+    def _weights(self) -> Tensor | None:
+        return self.class_weights  # type: ignore[return-value]
+
+    def _weighted_mean(self, each: Tensor, truth: Tensor) -> Tensor:
+        weights = self._weights()
+        if weights is None:
+            return each.mean()
+        if self.config.mode == "binary":
+            weight = torch.where(truth > 0.5, weights[1], weights[0])
+        else:
+            weight = torch.where(truth > 0.5, weights, torch.ones_like(weights))
+        return (each * weight).sum() / weight.sum()

@@ -1,0 +1,55 @@
+"""What a task reads from the sample table, and how its answers are scored against that."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.table import Table
+
+from merkhet.config.data import Columns
+from merkhet.data.sample import Kind
+
+
+class Truth:
+    """The truth of a task that has none in the table: every hook has a neutral answer.
+
+    Parameters
+    ----------
+    config
+        The task's schema.
+    columns
+        Which column holds what.
+    """
+
+    def __init__(self, config: Any, columns: Columns) -> None:
+        self.config = config
+        self.columns = columns
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that the table must have."""
+        return ()
+
+    def unusable(self, table: Table) -> tuple[npt.NDArray[np.bool_], list[str]]:
+        """Return which rows cannot be learned from, and the reason for each of those."""
+        return np.zeros(len(table), dtype=bool), []
+
+    def targets(self, table: Table) -> dict[str, tuple[Kind, npt.NDArray[Any]]]:
+        """Return ``{name: (kind, values)}``, one value per row, in the order of the table."""
+        return {}
+
+    def strata(self, table: Table) -> npt.NDArray[np.str_] | None:
+        """Return the class of each row, for stratified splits and balanced sampling, if there are classes."""
+        return None
+
+    def truth_columns(self, table: Table) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns that stand for the truth in a table of predictions."""
+        return {}
+
+    def resolve(self, table: Table) -> Any:
+        """Return the task's schema with what the training rows decide filled in."""
+        return self.config
+
+    def score(self, predictions: Table, *, seed: int, train: Table) -> dict[str, Any]:
+        """Score a table of predictions that holds the truth columns; ``train`` serves the baselines."""
+        return {}
