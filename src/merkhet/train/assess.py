@@ -1,0 +1,91 @@
+"""Predicting and scoring the rows of a table with a trained model: validation, test, or a table of the user's."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from astropy.table import Table
+
+from merkhet.bundle.store import Bundle
+from merkhet.config.experiment import Experiment
+from merkhet.data.arrays import Rows
+from merkhet.data.dataset import SampleDataset
+from merkhet.data.loader import InOrder, make_loader
+from merkhet.data.measured import PREFIX
+from merkhet.data.samples import sample_groups, sample_ids
+from merkhet.execute import Progress
+from merkhet.io.tables import write_table
+from merkhet.tasks.apply import apply_task
+from merkhet.tasks.base import Prediction
+from merkhet.tasks.truth import Truth
+from merkhet.train.prepare import Prepared
+from merkhet.train.run import Run
+
+
+def predict_rows(
+    bundle: Bundle,
+    dataset: SampleDataset,
+    rows: Rows,
+    *,
+    batch_size: int,
+    device: torch.device,
+    progress: Progress | None = None,
+) -> Prediction:
+    """Return one answer per row, in order."""
+    task = bundle.task.to(device)
+    loader = make_loader(dataset, rows, InOrder(len(rows), batch_size=batch_size))
+    parts: list[Prediction] = []
+    for done, (_, prediction) in enumerate(apply_task(task, loader, device=device), start=1):
+        parts.append(prediction)
+        if progress:
+            progress(min(done * batch_size, len(rows)), len(rows))
+    return Prediction({name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns})
+
+
+def prediction_table(
+    prediction: Prediction, table: Table, *, experiment: Experiment, truth: Truth, model: str, side: str
+) -> Table:
+    """Join answers, truth, identity and sky position of the rows of ``table``."""
+    columns = experiment.data.columns
+    result = Table()
+    result["id"] = sample_ids(table, columns)
+    result["image"] = np.asarray(table[PREFIX + "path"]).astype(str)
+    result["group"] = sample_groups(table, columns)
+    result["split"] = np.full(len(table), side)
+    result["ra"], result["dec"] = np.asarray(table[PREFIX + "ra"]), np.asarray(table[PREFIX + "dec"])
+    result["ra"].unit = result["dec"].unit = "deg"
+    for name, values in (truth.truth_columns(table) | prediction.columns).items():
+        result[name] = values
+    result["model"] = np.full(len(table), model)
+    return result
+
+
+def assess(
+    bundle: Bundle, prepared: Prepared, run: Run, *, device: torch.device, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Predict and score validation and test rows; write their tables and ``metrics.json`` into the run.
+
+    The majority class is that of the training rows. Where there are none (another table is scored), it is that of the
+    scored rows themselves, the best that a constant answer can do.
+    """
+    experiment, metrics = prepared.experiment, {}
+    for side in ("val", "test"):
+        rows = prepared.rows(side)
+        if not len(rows):
+            continue
+        prediction = predict_rows(
+            bundle, prepared.dataset, rows, batch_size=experiment.train.batch_size, device=device, progress=progress
+        )
+        table = prediction_table(
+            prediction,
+            prepared.table(side),
+            experiment=experiment,
+            truth=prepared.truth,
+            model=bundle.spec.hash,
+            side=side,
+        )
+        write_table(table, run.predictions(side), overwrite=True)
+        train = prepared.table("train") if len(prepared.rows("train")) else prepared.table(side)
+        metrics[side] = prepared.truth.score(table, seed=experiment.seed, train=train)
+    run.write_metrics(metrics)
+    return metrics

@@ -1,0 +1,177 @@
+"""From an experiment to samples with their sides, a dataset and a task that is ready to learn."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.table import Table
+
+from merkhet.bundle.store import Bundle, build_task, load_bundle
+from merkhet.config.base import locate
+from merkhet.config.experiment import Experiment
+from merkhet.config.training import FineTune
+from merkhet.data.arrays import FloatArray, Rows
+from merkhet.data.dataset import SampleDataset
+from merkhet.data.measured import PREFIX
+from merkhet.data.samples import SampleTable, load_samples, resolve_input, sample_groups, sample_ids
+from merkhet.data.split import check_split, split_random
+from merkhet.errors import ConfigError
+from merkhet.execute import Progress
+from merkhet.models.normalize import fit_normalization
+from merkhet.tasks.base import Task
+from merkhet.tasks.truth import Truth
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training needs. ``experiment`` has nothing open any more; ``sides`` has one entry per row."""
+
+    experiment: Experiment
+    samples: SampleTable
+    sides: npt.NDArray[np.str_]
+    truth: Truth
+    dataset: SampleDataset
+
+    def rows(self, side: str) -> Rows:
+        """Return the row numbers of one side."""
+        return np.flatnonzero(self.sides == side)
+
+    def table(self, side: str) -> Table:
+        """Return the rows of one side."""
+        return self.samples.table[self.sides == side]
+
+    def fingerprint(self) -> str:
+        """Return a digest of ids, pixels, labels and sides: the same data give the same digest anywhere."""
+        digest = hashlib.sha256()
+        columns: list[npt.NDArray[Any]] = [
+            sample_ids(self.samples.table, self.experiment.data.columns),
+            np.asarray(self.samples.table[PREFIX + "crc"]).astype(str),
+            self.sides,
+        ]
+        columns += [values.astype(str) for values in self.truth.truth_columns(self.samples.table).values()]
+        for column in columns:
+            digest.update("\n".join(column).encode() + b"\0")
+        return digest.hexdigest()
+
+
+def find_samples(experiment: Experiment, *, workers: int = 1, progress: Progress | None = None) -> SampleTable:
+    """List the samples of an experiment and reject those without a usable label, shape or unit."""
+    truth = make_truth(experiment)
+    samples = load_samples(experiment.data, experiment.input, needed=truth.needed, workers=workers, progress=progress)
+    bad, reasons = truth.unusable(samples.table)
+    return samples.reject(bad, reasons, stage="label")
+
+
+def prepare(experiment: Experiment, samples: SampleTable) -> Prepared:
+    """Divide the samples, fit what is fitted on training rows, and resolve the experiment.
+
+    Raises
+    ------
+    InputError
+        The split is impossible or leaks.
+    """
+    spec, samples = resolve_input(experiment.input, samples)
+    columns = experiment.data.columns
+    truth = make_truth(experiment)
+    groups, strata = sample_groups(samples.table, columns), truth.strata(samples.table)
+    sides = _divide(experiment, samples.table, groups, strata)
+    check_split(sides, groups, strata, source=str(samples.table.meta.get("source", "the table")))
+    dataset = SampleDataset(samples, data=experiment.data, spec=spec, targets=truth.targets(samples.table))
+    train = np.flatnonzero(sides == "train")
+    resolved = experiment.model_copy(
+        update={
+            "input": spec,
+            "task": truth.resolve(samples.table[train]),
+            "normalize": fit_normalization(experiment.normalize, _pixels(dataset, train)),
+        }
+    )
+    return Prepared(resolved, samples, sides, make_truth(resolved), dataset)
+
+
+def make_truth(experiment: Experiment) -> Truth:
+    """Return what the experiment's task reads from the table."""
+    truth: Truth = locate(experiment.task).truth(experiment.task, experiment.data.columns)
+    return truth
+
+
+def _divide(
+    experiment: Experiment, table: Table, groups: npt.NDArray[np.str_], strata: npt.NDArray[np.str_] | None
+) -> npt.NDArray[np.str_]:
+    split = experiment.split
+    if split.kind == "random":
+        return split_random(groups, strata if split.stratify else None, split, seed=experiment.seed)
+    if experiment.data.columns.split is None:
+        raise ConfigError("split.kind=column needs data.columns.split, the column that says train, val or test")
+    return np.asarray(table[experiment.data.columns.split]).astype(str)
+
+
+def _pixels(dataset: SampleDataset, rows: Rows) -> Iterator[tuple[FloatArray, npt.NDArray[np.bool_]]]:
+    for start in range(0, len(rows), 64):
+        batch = dataset.fetch(rows[start : start + 64])
+        yield from zip(batch["image"].numpy(), batch["valid"].numpy(), strict=True)
+
+
+def starting_task(experiment: Experiment) -> Task:
+    """Build the task, with the weights of another bundle where the experiment fine-tunes one."""
+    task = build_task(
+        task=experiment.task, model=experiment.model, normalize=experiment.normalize, spec=experiment.input
+    )
+    finetune = experiment.train.finetune
+    if finetune is not None:
+        _take_weights(task, load_bundle(finetune.bundle), same_head=_same_answers(experiment, finetune))
+        _freeze(task, finetune)
+    return task
+
+
+def adopt(experiment: Experiment) -> Experiment:
+    """Take architecture and normalization from the bundle that is fine-tuned.
+
+    Raises
+    ------
+    ConfigError
+        The experiment names another architecture or normalization, or other bands.
+    """
+    finetune = experiment.train.finetune
+    if finetune is None:
+        return experiment
+    spec = load_bundle(finetune.bundle).spec
+    for name in ("model", "normalize"):
+        if name in experiment.model_fields_set and getattr(experiment, name) != getattr(spec, name):
+            raise ConfigError(f"{name}: differs from the one in {finetune.bundle}; leave it out to take that one over")
+    if (experiment.input.channels, experiment.input.dims) != (spec.input.channels, spec.input.dims):
+        raise ConfigError(
+            f"input: {experiment.input.channels} bands, dims {experiment.input.dims}; {finetune.bundle} takes "
+            f"{spec.input.channels} bands, dims {spec.input.dims}"
+        )
+    return experiment.model_copy(update={"model": spec.model, "normalize": spec.normalize})
+
+
+def _same_answers(experiment: Experiment, finetune: FineTune) -> bool:
+    old, new = load_bundle(finetune.bundle).spec.task, experiment.task
+    return (old.kind, old.mode, old.classes) == (new.kind, new.mode, new.classes)
+
+
+def _take_weights(task: Task, bundle: Bundle, *, same_head: bool) -> None:
+    source = bundle.task if same_head else bundle.task.network
+    target = task if same_head else task.network
+    target.load_state_dict(source.state_dict())
+
+
+def _freeze(task: Task, finetune: FineTune) -> None:
+    for module in frozen_modules(task, finetune):
+        module.requires_grad_(False)
+
+
+def frozen_modules(task: Task, finetune: FineTune | None) -> list[Any]:
+    """Return the modules that fine-tuning keeps fixed (weights and running statistics)."""
+    if finetune is None or finetune.freeze == "none":
+        return []
+    if finetune.freeze == "network":
+        return [task.network]
+    levels: Any = task.network.levels
+    if finetune.freeze_levels > len(levels):
+        raise ConfigError(f"train.finetune.freeze_levels: got {finetune.freeze_levels}; the network has {len(levels)}")
+    return list(levels)[: finetune.freeze_levels]
