@@ -1,0 +1,75 @@
+"""What the user names on the command line, as a list of samples: files, folders, globs and tables."""
+
+import glob
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from merkhet.config.data import Columns
+from merkhet.data.samples import row_paths, sample_ids
+from merkhet.errors import InputError
+from merkhet.io.tables import read_table, require_columns
+
+IMAGE_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.bz2", ".fits.fz", ".fz")
+TABLE_SUFFIXES = (".csv", ".ecsv", ".vot", ".xml", ".votable", ".parquet")
+
+
+@dataclass(frozen=True)
+class InputItem:
+    """One sample to be answered for: its name and its files, one per band or one for all."""
+
+    id: str
+    paths: tuple[Path, ...]
+
+
+def expand_inputs(inputs: Iterable[str | Path], *, columns: Columns | None = None) -> list[InputItem]:
+    """Return the samples that ``inputs`` stand for, in order, each file once.
+
+    A folder stands for the FITS files in it, at any depth; a pattern for what it matches; a table for its rows
+    (``columns`` says which column holds the path); everything else for itself, so that a file that is missing
+    shows up among the rejects.
+
+    Raises
+    ------
+    InputError
+        A folder or a pattern without images, a table without the path column, or nothing at all.
+    """
+    items: dict[str, InputItem] = {}
+    for entry in inputs:
+        for item in _expand(str(entry), columns or Columns()):
+            items.setdefault(item.id if item.paths == () else str(item.paths), item)
+    if not items:
+        raise InputError("predict", "no input was given", expected="files, folders, patterns or tables")
+    return list(items.values())
+
+
+def _expand(entry: str, columns: Columns) -> list[InputItem]:
+    path = Path(entry)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if _is_image(file) and not file.name.startswith("."))
+        if not files:
+            raise InputError(entry, "a folder without FITS images", expected=f"files that end in {IMAGE_SUFFIXES[0]}")
+        return [_item(file) for file in files]
+    if path.name.lower().endswith(TABLE_SUFFIXES):
+        return _from_table(path, columns)
+    if not path.exists() and glob.has_magic(entry):
+        matches = sorted(match for match in glob.glob(entry, recursive=True) if not Path(match).is_dir())  # noqa: PTH207
+        if not matches:
+            raise InputError(entry, "the pattern matches no file")
+        return [_item(Path(match)) for match in matches]
+    return [_item(path)]
+
+
+def _is_image(path: Path) -> bool:
+    return path.is_file() and path.name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def _item(path: Path) -> InputItem:
+    return InputItem(str(path), (path,))
+
+
+def _from_table(path: Path, columns: Columns) -> list[InputItem]:
+    table = read_table(path)
+    require_columns(table, [*columns.paths, *([columns.id] if columns.id else [])], source=path)
+    paths = row_paths(table, columns, root=path.parent)
+    return [InputItem(str(name), files) for name, files in zip(sample_ids(table, columns), paths, strict=True)]

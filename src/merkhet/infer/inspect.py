@@ -1,0 +1,94 @@
+"""What a file or folder is, in a few facts. Nothing here needs torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from merkhet.config.bundle import BundleSpec
+from merkhet.config.load import validate
+from merkhet.data.samples import PACK_INDEX
+from merkhet.errors import InputError
+from merkhet.infer.inputs import IMAGE_SUFFIXES, TABLE_SUFFIXES
+from merkhet.io.fits import ImageFile
+from merkhet.io.tables import read_table
+from merkhet.io.wcs import sky_center
+
+Facts = dict[str, Any]
+
+
+def describe(path: str | Path) -> Facts:
+    """Return the kind of ``path`` and its facts.
+
+    Raises
+    ------
+    InputError
+        There is nothing, or nothing that Merkhet knows.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(path, "no such file or folder")
+    if path.is_dir():
+        return _describe_folder(path)
+    if path.name.lower().endswith(IMAGE_SUFFIXES):
+        return _describe_image(path)
+    if path.name.lower().endswith(TABLE_SUFFIXES):
+        return _describe_table(path)
+    raise InputError(path, "not a file that Merkhet knows", expected="FITS, a table, a pack, a bundle or a run")
+
+
+def _describe_folder(path: Path) -> Facts:
+    if (path / "bundle.json").is_file():
+        return _describe_bundle(path)
+    if (path / "experiment.yaml").is_file():
+        bundle = path / "bundle"
+        finished = (bundle / "bundle.json").is_file()
+        return {
+            "kind": "run",
+            "finished": finished,
+            **({**_describe_bundle(bundle), "kind": "run"} if finished else {}),
+        }
+    if (path / "pack.json").is_file():
+        return _describe_pack(path)
+    images = [file for file in path.rglob("*") if file.name.lower().endswith(IMAGE_SUFFIXES)]
+    return {"kind": "folder", "images": len(images)}
+
+
+def _describe_bundle(path: Path) -> Facts:
+    spec = validate(BundleSpec, json.loads((path / "bundle.json").read_text(encoding="utf-8")), source=path)
+    return {
+        "kind": "bundle",
+        "task": f"{spec.task.kind} ({spec.task.mode}): {', '.join(spec.task.classes)}",
+        "architecture": spec.model.kind,
+        "bands": ", ".join(f"{band.name} [{band.unit or 'unit unknown'}]" for band in spec.input.bands),
+        "image": f"{spec.input.shape} px, fit {spec.input.fit}, bin {spec.input.bin}",
+        "pixel scale": f"{spec.input.pixel_scale_arcsec} arcsec",
+        "normalization": spec.normalize.kind,
+        "trained": f"{spec.provenance.created} on {spec.provenance.rows}, seed {spec.provenance.seed}",
+        "hash": spec.hash,
+    }
+
+
+def _describe_pack(path: Path) -> Facts:
+    header = json.loads((path / "pack.json").read_text(encoding="utf-8"))
+    finished = (path / PACK_INDEX).is_file()
+    facts: Facts = {"kind": "pack", "rows": header["rows"], "shape": header["input"]["shape"], "finished": finished}
+    if finished:
+        facts["rejected"] = len(read_table(path / "rejects.csv"))
+        facts["columns"] = ", ".join(read_table(path / PACK_INDEX).colnames)
+    return facts
+
+
+def _describe_table(path: Path) -> Facts:
+    table = read_table(path)
+    return {"kind": "table", "rows": len(table), "columns": ", ".join(table.colnames)}
+
+
+def _describe_image(path: Path) -> Facts:
+    with ImageFile(path) as image:
+        info = image.info
+        facts: Facts = {"kind": "image", "hdu": f"{info.hdu} {info.name}".strip(), "shape": info.shape}
+        facts |= {"unit": info.unit or "none", "beam": info.beam or "none"}
+        if info.wcs is None:
+            return {**facts, "wcs": "none"}
+        ra, dec = sky_center(info.wcs, info.shape[-2:])
+        return {**facts, "center": f"{ra:.5f} {dec:+.5f} deg", "pixel scale": f"{info.pixel_scale_arcsec:.3f} arcsec"}

@@ -1,0 +1,202 @@
+"""A trained model in the user's hands: ``merkhet.load(folder).predict(image)``."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.table import Table
+
+from merkhet.bundle.store import load_bundle
+from merkhet.config.bundle import BundleSpec
+from merkhet.data.arrays import FloatArray
+from merkhet.data.measured import Measured, measure
+from merkhet.data.pixels import Pixels, conform, conformed_noise, from_array, read_pixels
+from merkhet.data.sample import Sample, collate
+from merkhet.errors import InputError
+from merkhet.infer.inputs import InputItem, expand_inputs
+from merkhet.io.catalog import Flag, make_catalog
+from merkhet.io.units import same_unit
+from merkhet.tasks.apply import apply_task, choose_device
+from merkhet.tasks.base import Prediction
+
+MAX_BATCH_PIXELS = 2**24
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One sample read and brought to the model's shape: what goes to the network, and what its row will say."""
+
+    number: int
+    item: InputItem
+    image: FloatArray
+    noise: FloatArray
+    measured: Measured
+    flags: int
+    hdu: int
+
+    @property
+    def sample(self) -> Sample:
+        """The sample as the network takes it."""
+        return {"image": self.image, "valid": np.isfinite(self.image), "noise": self.noise, "index": self.number}
+
+
+class TrainedModel:
+    """A bundle on a device. Make one with :func:`load`.
+
+    Attributes
+    ----------
+    spec
+        Everything known about the model, :class:`merkhet.config.bundle.BundleSpec`.
+    device
+        Where it runs.
+    """
+
+    def __init__(self, folder: str | Path, *, device: str = "auto", hdu: int | str | None, plane: int | None) -> None:
+        bundle = load_bundle(folder)
+        self.spec: BundleSpec = bundle.spec
+        self.device = choose_device(device)
+        self._task = bundle.task.to(self.device)
+        given = {name: value for name, value in (("hdu", hdu), ("plane", plane)) if value is not None}
+        self._read = self.spec.read.model_copy(update=given)
+
+    def predict(self, what: str | Path | npt.NDArray[Any] | Sequence[str | Path], *, batch_size: int = 64) -> Table:
+        """Return the catalog of one image (path or array), or of many paths.
+
+        Parameters
+        ----------
+        what
+            A file, folder, pattern or table, a list of those, or an array ``(H, W)`` or ``(C, H, W)`` in the unit of
+            the training data.
+        batch_size
+            Images that go through the network together.
+
+        Raises
+        ------
+        InputError
+            An image cannot be used. To go on past bad files, use :func:`merkhet.predict`.
+        """
+        if isinstance(what, np.ndarray):
+            ready = [self.prepare_array(what)]
+        else:
+            entries = [what] if isinstance(what, str | Path) else what
+            ready = [self.prepare(number, item) for number, item in enumerate(expand_inputs(entries))]
+        parts = [self.rows(chunk, prediction) for chunk, prediction in self.answer(ready, batch_size=batch_size)]
+        return join_rows(parts)
+
+    def prepare(self, number: int, item: InputItem) -> Ready:
+        """Read one sample and bring it to the model's shape.
+
+        Raises
+        ------
+        InputError
+            The files are unusable, or their unit is not that of the training data.
+        """
+        spec = self.spec.input
+        pixels = read_pixels(item.paths, read=self._read, channels=spec.channels, dims=spec.dims)
+        unit, expected = pixels.info.unit if pixels.info else None, spec.bands[0].unit
+        if unit and expected and not same_unit(unit, expected):
+            raise InputError(item.paths[0], f"unit is {unit}", expected=expected, action="Convert the image")
+        return self._ready(number, item, pixels)
+
+    def prepare_array(self, array: npt.NDArray[Any]) -> Ready:
+        """Bring an array to the model's shape."""
+        spec = self.spec.input
+        if array.dtype.kind not in "fiu":
+            raise InputError("array", f"dtype {array.dtype}", expected="numbers")
+        image = np.asarray(array, dtype=np.float32)
+        image = image[None] if image.ndim == spec.dims else image
+        pixels = from_array(image, None, where="array", channels=spec.channels, dims=spec.dims)
+        return self._ready(0, InputItem("array", (Path("array"),)), pixels)
+
+    def _ready(self, number: int, item: InputItem, pixels: Pixels) -> Ready:
+        spec, measured = self.spec.input, measure(number, item.paths, pixels)
+        image = conform(pixels.image, spec, where=item.paths[0])
+        noise = conformed_noise(pixels.image, pixels.noise, spec)
+        hdu = pixels.info.hdu if pixels.info else 0
+        return Ready(number, item, image, noise, measured, self._flags(pixels, measured), hdu)
+
+    def _flags(self, pixels: Pixels, measured: Measured) -> int:
+        spec, flags = self.spec.input, Flag(0)
+        if not measured.finite:
+            flags |= Flag.INVALID_PIXELS
+        if np.isnan(measured.ra):
+            flags |= Flag.NO_WCS
+        if spec.shape is not None and pixels.image.shape[1:] != spec.shape and spec.fit == "center":
+            flags |= Flag.RESHAPED
+        if spec.pixel_scale_arcsec and abs(measured.scale / spec.pixel_scale_arcsec - 1) > 0.05:
+            flags |= Flag.OTHER_SCALE
+        return int(flags)
+
+    def answer(self, ready: Iterable[Ready], *, batch_size: int) -> Iterator[tuple[list[Ready], Prediction]]:
+        """Yield batches of equal shape with their answers; memory is bounded by ``batch_size`` and pixels."""
+        for chunk in _chunks(ready, batch_size):
+            batch = collate([item.sample for item in chunk])
+            for _, prediction in apply_task(self._task, [batch], device=self.device):
+                yield chunk, prediction
+
+    def rows(self, chunk: Sequence[Ready], prediction: Prediction) -> dict[str, npt.NDArray[Any]]:
+        """Join the answers of a batch with what is known of its samples."""
+        shapes = np.array([item.measured.shape.split("x")[-2:] for item in chunk], dtype=float)
+        return {
+            "number": np.array([item.number for item in chunk]),
+            "id": np.array([item.item.id for item in chunk], dtype=str),
+            "image": np.array([item.measured.path for item in chunk], dtype=str),
+            "ra": np.array([item.measured.ra for item in chunk]),
+            "dec": np.array([item.measured.dec for item in chunk]),
+            "x": (shapes[:, 1] - 1) / 2,
+            "y": (shapes[:, 0] - 1) / 2,
+            **prediction.columns,
+            "flags": np.array([item.flags for item in chunk], dtype=np.int32),
+            "model": np.full(len(chunk), self.spec.hash),
+        }
+
+
+def load(
+    model: str | Path, *, device: str = "auto", hdu: int | str | None = None, plane: int | None = None
+) -> TrainedModel:
+    """Load a trained model.
+
+    Parameters
+    ----------
+    model
+        A run folder or a bundle folder.
+    device
+        ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+    hdu, plane
+        Where images are in their files, if not where they were in the training data.
+
+    Raises
+    ------
+    InputError
+        There is no bundle, or it is damaged.
+    ConfigError
+        The device cannot be used.
+    """
+    return TrainedModel(model, device=device, hdu=hdu, plane=plane)
+
+
+def join_rows(parts: Sequence[dict[str, npt.NDArray[Any]]]) -> Table:
+    """Join rows that came in any order into one catalog in the order of the inputs."""
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(columns.pop("number"), kind="stable")
+    return make_catalog({name: values[order] for name, values in columns.items()})
+
+
+def _chunks(ready: Iterable[Ready], batch_size: int) -> Iterator[list[Ready]]:
+    """Gather samples of equal shape into batches; give out what is held whenever it grows too large."""
+    held: dict[tuple[int, ...], list[Ready]] = {}
+    pixels = 0
+    for item in ready:
+        group = held.setdefault(item.image.shape, [])
+        group.append(item)
+        pixels += item.image.size
+        if len(group) >= batch_size or len(group) * item.image.size >= MAX_BATCH_PIXELS:
+            pixels -= len(group) * item.image.size
+            yield held.pop(item.image.shape)
+        elif pixels >= 4 * MAX_BATCH_PIXELS:
+            yield from held.values()
+            held, pixels = {}, 0
+    yield from held.values()

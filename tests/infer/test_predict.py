@@ -1,0 +1,175 @@
+"""Prediction: from files to a catalog, whatever is among them."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+import merkhet
+from merkhet.config.data import Columns
+from merkhet.config.inputs import Band, InputSpec
+from merkhet.errors import ConfigError, InputError, OutputError
+from merkhet.infer import model as model_module
+from merkhet.infer.predict import predict
+from merkhet.io.catalog import Flag
+from merkhet.io.tables import read_table
+from tests.bundle.bundles import INPUT, make_bundle
+from tests.skies import make_header, make_image, make_sky, write_image
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    make_bundle(tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_a_catalog_has_position_probability_flags_and_model(sky, bundle, tmp_path):
+    result = predict(bundle, sky.parent / "images", out=tmp_path / "catalog.ecsv", batch_size=7)
+    table = read_table(tmp_path / "catalog.ecsv")
+    assert result.rejects == ()
+    assert table.colnames == [
+        *("id", "image", "ra", "dec", "x", "y", "label", "probability", "category", "p_single", "p_double"),
+        *("flags", "model"),
+    ]
+    assert len(table) == 48
+    assert list(table["image"]) == sorted(table["image"])
+    assert (table["ra"].unit, table["ra"].description) == ("deg", "right ascension (ICRS)")
+    row = table[10]
+    sky_position = WCS(fits.getheader(row["image"])).pixel_to_world(row["x"], row["y"])
+    assert (sky_position.ra.deg, sky_position.dec.deg) == (pytest.approx(row["ra"]), pytest.approx(row["dec"]))
+    assert (row["x"], row["flags"]) == (11.5, 0)
+    assert set(table["model"]) == {merkhet.load(bundle).spec.hash}
+    assert len(read_table(tmp_path / "catalog_rejects.csv")) == 0
+
+
+def test_the_answer_does_not_depend_on_company_or_batch(sky, bundle):
+    images = sorted((sky.parent / "images").iterdir())
+    together = predict(bundle, images, batch_size=16).table
+    alone = merkhet.load(bundle).predict(images[9])
+    array = merkhet.load(bundle).predict(fits.getdata(images[9]).astype(">f8"))
+    assert alone["p_double"][0] == pytest.approx(together["p_double"][9], abs=1e-6)
+    assert array["p_double"][0] == pytest.approx(together["p_double"][9], abs=1e-6)
+    assert array["flags"][0] == Flag.NO_WCS
+
+
+def test_bad_files_are_set_aside_and_the_rest_is_answered(tmp_path, bundle, rng):
+    folder = tmp_path / "images"
+    make_sky(tmp_path / "sky", 6)
+    (tmp_path / "sky" / "images").rename(folder)
+    (folder / "empty.fits").write_bytes(b"")
+    (folder / "text.fits").write_text("hello")
+    write_image(folder / "nan.fits", np.full((24, 24), np.nan, np.float32))
+    write_image(folder / "flat.fits", np.ones((24, 24), np.float32))
+    write_image(folder / "shape.fits", make_image("single", rng, size=30))
+    write_image(folder / "unit.fits", make_image("single", rng), make_header(unit="K"))
+    result = predict(bundle, [folder, tmp_path / "gone.fits"], out=tmp_path / "c.csv")
+    assert len(result.table) == 6
+    assert len(read_table(tmp_path / "c.csv")) == 6
+    reasons = {r["file"].rsplit("/")[-1]: r["reason"] for r in read_table(tmp_path / "c_rejects.csv")}
+    assert set(reasons) == {"empty.fits", "text.fits", "nan.fits", "flat.fits", "shape.fits", "unit.fits", "gone.fits"}
+    assert "unit is K; expected Jy/beam" in reasons["unit.fits"]
+    assert "image is 30 x 30 px; expected 24 x 24 px" in reasons["shape.fits"]
+
+
+def test_when_nothing_is_good_an_empty_catalog_is_written(tmp_path, bundle):
+    (tmp_path / "bad.fits").write_bytes(b"")
+    predict(bundle, tmp_path / "bad.fits", out=tmp_path / "c.fits")
+    table = read_table(tmp_path / "c.fits")
+    assert len(table) == 0
+    assert {"ra", "dec", "label", "p_double"} <= set(table.colnames)
+
+
+def test_flags_name_what_is_odd(tmp_path, rng):
+    make_bundle(tmp_path / "bundle", INPUT.model_copy(update={"fit": "center"}))
+    image = make_image("single", rng, size=30)
+    image[0, 0] = np.nan
+    write_image(tmp_path / "a.fits", image, make_header(scale_arcsec=3.6))
+    write_image(tmp_path / "b.fits", make_image("single", rng), fits.Header({"BUNIT": "JY/BEAM"}))
+    table = merkhet.load(tmp_path / "bundle").predict([tmp_path / "a.fits", tmp_path / "b.fits"])
+    assert table["flags"].tolist() == [Flag.INVALID_PIXELS | Flag.RESHAPED | Flag.OTHER_SCALE, Flag.NO_WCS]
+    assert np.isnan(table["ra"][1])
+
+
+def test_any_size_goes_through_in_bounded_batches(tmp_path, rng, monkeypatch):
+    make_bundle(tmp_path / "bundle", INPUT.model_copy(update={"fit": "any"}))
+    sizes = [24, 30, 24, 40, 30, 24, 40, 50]
+    paths = [write_image(tmp_path / f"{k}.fits", make_image("single", rng, size=n)) for k, n in enumerate(sizes)]
+    monkeypatch.setattr(model_module, "MAX_BATCH_PIXELS", 700)
+    table = merkhet.load(tmp_path / "bundle").predict(paths)
+    assert table["x"].tolist() == [(n - 1) / 2 for n in sizes]
+    assert [str(path) for path in paths] == list(table["image"])
+
+
+def test_headers_are_written_and_pixels_are_not_touched(tmp_path, bundle):
+    make_sky(tmp_path / "sky", 4)
+    images = sorted((tmp_path / "sky" / "images").iterdir())
+    before = [fits.getdata(path).tobytes() for path in images]
+    result = predict(bundle, images, write_header=True)
+    for path, row, data in zip(images, result.table, before, strict=True):
+        header = fits.getheader(path)
+        assert (header["MKLABEL"], header["MKMODEL"]) == (row["label"], row["model"])
+        assert header["MKPROB"] == pytest.approx(row["probability"], abs=1e-6)
+        assert fits.getdata(path).tobytes() == data
+
+
+def test_a_header_that_cannot_be_written_is_a_reject_but_the_answer_stays(tmp_path, bundle, monkeypatch):
+    make_sky(tmp_path / "sky", 3)
+
+    def refuse(path, values, *, hdu):
+        raise OutputError(path, "cannot be written: Read-only file system")
+
+    monkeypatch.setattr("merkhet.infer.predict.update_header", refuse)
+    result = predict(bundle, tmp_path / "sky" / "images", write_header=True)
+    assert len(result.table) == 3
+    assert {(r.stage, r.reason) for r in result.rejects} == {("header", "cannot be written: Read-only file system")}
+
+
+def test_an_output_that_exists_is_refused_before_the_model_is_loaded(tmp_path):
+    (tmp_path / "c.csv").write_text("precious")
+    with pytest.raises(OutputError, match="it exists already"):
+        predict(tmp_path / "no_such_model", tmp_path, out=tmp_path / "c.csv")
+    assert (tmp_path / "c.csv").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((24, 24), np.nan), "every pixel is NaN"),
+        (np.zeros((24, 24), complex), "dtype complex128; expected numbers"),
+        (np.zeros((3, 24, 24)), "3 bands"),
+        (np.random.default_rng(0).normal(size=(20, 20)), "image is 20 x 20 px"),
+        (np.zeros(24), r"image has shape \(24,\)"),
+    ],
+)
+def test_an_array_that_cannot_be_used_is_one_clear_line(bundle, array, message):
+    with pytest.raises(InputError, match=message):
+        merkhet.load(bundle).predict(array)
+
+
+def test_several_bands_from_a_table(tmp_path, rng):
+    spec = InputSpec(bands=(Band(name="g"), Band(name="r")), shape=(24, 24))
+    make_bundle(tmp_path / "bundle", spec)
+    for band in "gr":
+        write_image(tmp_path / f"{band}.fits", make_image("double", rng))
+    (tmp_path / "t.csv").write_text("name,g,r\nx,g.fits,r.fits\n")
+    columns = Columns(path=("g", "r"), id="name")
+    result = predict(tmp_path / "bundle", tmp_path / "t.csv", columns=columns)
+    assert result.table["id"].tolist() == ["x"]
+
+
+def test_a_device_that_is_not_there_is_refused(bundle):
+    with pytest.raises(ConfigError, match="device 'cuda:7' cannot be used"):
+        merkhet.load(bundle, device="cuda:7")
+
+
+@pytest.mark.real
+def test_real_headers_are_written_on_copies(tmp_path, real_data):
+    make_bundle(tmp_path / "bundle", InputSpec(shape=(24, 24), fit="any"))
+    sources = sorted((real_data / "mirabest_original").glob("*.fits"))
+    for source in sources:
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    result = predict(tmp_path / "bundle", f"{tmp_path}/*.fits", write_header=True)
+    assert (len(result.table), result.rejects) == (len(sources), ())
+    for source in sources:
+        assert fits.getheader(tmp_path / source.name, ignore_missing_simple=True)["MKLABEL"] in ("single", "double")
+        assert fits.getdata(source).tobytes() == fits.getdata(tmp_path / source.name).tobytes()
