@@ -1,0 +1,205 @@
+"""The rows of the report's tables, and the remarks that a careful referee would make about the scores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from merkhet.config.base import Config
+from merkhet.config.data import Between
+from merkhet.report.run import SPLITS, RunTables
+
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+FEW_GROUPS = 30
+"""Below this, percentile intervals are too narrow: at 20 groups, 95 % ones held the truth in 90 % of simulations."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a score is called, and what it is."""
+
+    title: str
+    meaning: str
+    higher_is_better: bool = True
+
+
+SINGLE_LABEL = {
+    "accuracy": Score("Accuracy", "share of images with the right class"),
+    "balanced_accuracy": Score("Balanced accuracy", "completeness averaged over the classes"),
+    "macro_f1": Score("Macro F1", "harmonic mean of purity and completeness, averaged over the classes"),
+    "roc_auc": Score("ROC AUC", "chance that an image of a class ranks above one of another"),
+    "log_loss": Score("Log loss", "mean -ln of the probability of the true class; lower is better", False),
+    "brier": Score("Brier score", "mean squared error of the probabilities; lower is better", False),
+}
+MULTILABEL = {
+    **SINGLE_LABEL,
+    "accuracy": Score("Exact match", "share of images with every label right"),
+    "balanced_accuracy": Score("Balanced accuracy", "mean of completeness and true negative rate, over the labels"),
+    "macro_f1": Score("Macro F1", "harmonic mean of purity and completeness, averaged over the labels"),
+    "roc_auc": Score("ROC AUC", "chance that an image with a label ranks above one without"),
+    "log_loss": Score("Log loss", "mean -ln of the probability of the truth; lower is better", False),
+}
+"""What ``evaluate_table`` gives, in the order of the report, for one class per image and for several labels."""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A score of the split that speaks for the model, of the majority baseline, and of the other split."""
+
+    score: Score
+    model: Mapping[str, float | None]
+    majority: Mapping[str, float | None] | None
+    other: Mapping[str, float | None] | None
+
+
+@dataclass(frozen=True)
+class DataRow:
+    """Rows of a split: in all, in groups, by class; None where the run does not say."""
+
+    split: str
+    rows: int | None
+    groups: int | None
+    per_class: list[int | None]
+
+
+def score_rows(run: RunTables) -> list[ScoreRow]:
+    """Return the table of scores; empty where nothing was scored."""
+    if run.split is None:
+        return []
+    result = run.metrics[run.split]
+    majority = result["baselines"]["majority"]
+    others = [run.metrics[split] for split in SPLITS if split in run.metrics and split != run.split]
+    return [
+        ScoreRow(
+            score,
+            model=result["scores"][name],
+            majority=majority and majority[name],
+            other=others[0]["scores"][name] if others else None,
+        )
+        for name, score in (MULTILABEL if result["mode"] == "multilabel" else SINGLE_LABEL).items()
+    ]
+
+
+def data_rows(run: RunTables) -> list[DataRow]:
+    """Return the rows of each split, by class; a split of which nothing is known is left out."""
+    classes = run.experiment.task.classes
+    known = run.bundle.provenance.rows if run.bundle else {}
+    result = run.metrics[run.split] if run.split else {}
+    majority = result.get("baselines", {}).get("majority")
+    counts = majority["train_counts"] if majority else {}
+    rows = [DataRow("training", known.get("train"), _training_groups(run), [counts.get(name) for name in classes])]
+    for split in reversed(SPLITS):
+        scored = run.metrics.get(split, {})
+        support = [scored["per_class"][name]["support"] if scored else None for name in classes]
+        rows.append(DataRow(SPLIT_NAMES[split], scored.get("n", known.get(split)), scored.get("n_groups"), support))
+    return [row for row in rows if row.rows is not None or any(row.per_class)]
+
+
+def _training_groups(run: RunTables) -> int | None:
+    column = run.experiment.data.columns.group
+    if run.samples is None or column is None:
+        return None
+    training = np.asarray(run.samples["split"]).astype(str) == "train"
+    return len(np.unique(np.asarray(run.samples[column]).astype(str)[training]))
+
+
+def remarks(run: RunTables) -> list[str]:
+    """Return what must be known to read the scores rightly: one sentence each, most weighty first."""
+    if run.split is None:
+        return []
+    result = run.metrics[run.split]
+    accuracy, majority = result["scores"]["accuracy"], result["baselines"]["majority"]
+    groups, found = result["n_groups"], []
+    if run.split == "val":
+        found.append("There is no test split: these rows also chose the epoch that was kept, so the scores lean high.")
+    if majority is None:
+        found.append("The run holds no training counts, so no majority baseline stands beside the scores.")
+    elif accuracy["low"] is not None and accuracy["low"] <= (majority["accuracy"]["value"] or 0):
+        found.append("The accuracy's interval reaches the majority baseline: these rows do not tell the two apart.")
+    if groups < 2:
+        found.append("All rows belong to one group, so nothing is known about how the scores would vary.")
+    elif groups < FEW_GROUPS:
+        found.append(f"With only {groups} groups, the intervals are somewhat too narrow.")
+    if groups > 1 and accuracy["value"] == 1:
+        # The rule of three: Hanley & Lippman-Hand 1983, JAMA 249, 1743.
+        found.append(
+            f"No row is wrong, and resampling cannot invent errors: for {groups} independent groups, the share of "
+            f"groups with an error may be as large as {min(3 / groups, 1):.2g} at 95 % confidence."
+        )
+    absent = [name for name, row in result["per_class"].items() if row["support"] == 0]
+    if absent:
+        found.append(f"No row is of {', '.join(absent)}: nothing is known about that.")
+    return found
+
+
+def meaning_of_intervals(result: Mapping[str, Any]) -> str:
+    """Return the sentence that says what the intervals are and are not."""
+    drawn = result["bootstrap"]
+    return (
+        f"Intervals hold the central {drawn['confidence']:.0%} of the scores of {drawn['n']:,} tables made by drawing "
+        f"the {result['n_groups']:,} groups with replacement (percentile bootstrap, seed {drawn['seed']}): how far the "
+        "score would move with other groups of the same kind, not with another training run or another survey."
+    )
+
+
+def setup_rows(run: RunTables) -> list[tuple[str, str]]:
+    """Return what was trained, on what, how: names and texts."""
+    experiment = run.experiment
+    data, spec, train = experiment.data, run.bundle.input if run.bundle else experiment.input, experiment.train
+    bands = ", ".join(f"{band.name} ({band.unit})" if band.unit else band.name for band in spec.bands)
+    shape = " \N{MULTIPLICATION SIGN} ".join(str(n) for n in spec.shape) + " px" if spec.shape else "any shape"
+    scale = f", {spec.pixel_scale_arcsec:.4g}″ per pixel" if spec.pixel_scale_arcsec else ""
+    chosen = "; ".join(f"{column}: {_condition(value)}" for column, value in data.where.items())
+    by = f"by groups of column {data.columns.group}" if data.columns.group else "row by row"
+    return [
+        ("Task", f"{experiment.task.mode}: {', '.join(experiment.task.classes)}"),
+        ("Table", str(data.table) + (f", rows with {chosen}" if chosen else "")),
+        ("Split", f"{experiment.split.kind}, {by}"),
+        ("Input", f"{bands}; {shape}{scale}" + (f"; binned by {spec.bin}" if spec.bin > 1 else "")),
+        ("Normalization", _component(experiment.normalize)),
+        ("Augmentation", ", ".join(_component(step) for step in experiment.augment) or "none"),
+        ("Network", _component(experiment.model)),
+        ("Training", f"{_component(train.optimizer)}; {_component(train.schedule)}; batches of {train.batch_size}"),
+    ]
+
+
+def provenance_rows(run: RunTables) -> list[tuple[str, str]]:
+    """Return where the model came from; empty without a bundle."""
+    if run.bundle is None:
+        return []
+    origin = run.bundle.provenance
+    return [
+        ("Model", run.bundle.hash),
+        ("Weights (SHA-256)", run.bundle.weights_sha256),
+        ("Data fingerprint", origin.data_fingerprint),
+        ("Seed", str(origin.seed)),
+        ("Epoch kept", str(origin.epoch)),
+        ("Created", origin.created),
+        ("Merkhet", origin.merkhet),
+        *((name, version) for name, version in origin.versions.items() if name != "merkhet"),
+    ]
+
+
+def citation(run: RunTables) -> str:
+    """Return the sentence by which a paper names this model; empty without a bundle."""
+    if run.bundle is None:
+        return ""
+    origin = run.bundle.provenance
+    return (
+        f"To cite this model, name it “{run.experiment.name}, Merkhet {origin.merkhet} model {run.bundle.hash[:12]} "
+        f"(data {origin.data_fingerprint[:12]}, {origin.created[:10]})”; the catalogues it writes carry that hash."
+    )
+
+
+def _condition(value: Any) -> str:
+    if isinstance(value, Between):
+        return f"{'any' if value.min is None else value.min} to {'any' if value.max is None else value.max}"
+    return ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+
+
+def _component(config: Config) -> str:
+    """Return ``kind (key value, ...)`` of a schema."""
+    values = config.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
+    kind: str = getattr(config, "kind", "")
+    return kind + (f" ({', '.join(f'{key} {value}' for key, value in values.items())})" if values else "")
