@@ -1,0 +1,59 @@
+"""``merkhet evaluate``."""
+
+from pathlib import Path
+
+from merkhet.cli.output import QUIET_DEFAULT, Output
+
+
+def evaluate(
+    run: Path,
+    /,
+    *,
+    table: Path | None = None,
+    root: Path | None = None,
+    out: Path | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    overwrite: bool = False,
+    output: Output = QUIET_DEFAULT,
+) -> int:
+    """Score a trained model: on the validation and test rows of its run, or on a labelled table of your own.
+
+    Example: merkhet evaluate run --table other_survey.csv --out scores
+
+    Parameters
+    ----------
+    run
+        Run folder made by merkhet train; with --table a bundle folder serves as well.
+    table
+        Labelled table with the same columns as the training table. Every row of it is scored.
+    root
+        Folder that the table's relative paths start from.
+    out
+        Folder to make for the scores of --table. The run's own scores are renewed in the run.
+    device
+        auto, cpu, cuda, cuda:1 or mps.
+    workers
+        Processes that read and check files.
+    overwrite
+        Replace an output that exists.
+    """
+    from merkhet.errors import ConfigError
+    from merkhet.train.evaluate import evaluate_run, evaluate_table
+    from merkhet.train.summary import headline, reject_count
+
+    if (table is None) != (out is None):
+        raise ConfigError("--table and --out go together: the scores of another table get a folder of their own")
+    if table is None or out is None:
+        result = evaluate_run(run, device=device, workers=workers, console=output.console)
+    else:
+        result = evaluate_table(
+            run, table, out, root=root, device=device, workers=workers, overwrite=overwrite, console=output.console
+        )
+    rejected = reject_count(result)
+    output.say(headline(result))
+    output.say(f"scores: {result.metrics}")
+    if rejected:
+        output.say(f"{rejected} rows were rejected: {result.rejects}")
+    output.summary(metrics=result.metrics, rejected=rejected)
+    return 3 if rejected else 0

@@ -1,0 +1,25 @@
+"""``merkhet inspect``."""
+
+from pathlib import Path
+
+from merkhet.cli.output import QUIET_DEFAULT, Output
+
+
+def inspect(path: Path, /, *, output: Output = QUIET_DEFAULT) -> int:
+    """Say what a file or folder is: an image, a table, a pack, a bundle or a run.
+
+    Example: merkhet inspect run
+
+    Parameters
+    ----------
+    path
+        What to look at.
+    """
+    from merkhet.infer.inspect import describe
+
+    facts = describe(path)
+    width = max(map(len, facts))
+    if not output.json:
+        print("\n".join(f"{name:{width}}  {value}" for name, value in facts.items()))  # noqa: T201
+    output.summary(**facts)
+    return 0
