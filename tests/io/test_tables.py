@@ -137,6 +137,19 @@ def test_vectors_are_kept(tmp_path, rng, suffix):
         np.testing.assert_array_equal(seen[name], table[name])
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("break_", ["\r", "\r\n", "\x07", "\x1c", "\x85", "\u2028", "\t", "\n"])
+def test_text_that_would_break_a_line_or_a_file_does_not(tmp_path, suffix, break_):
+    if not break_.isascii() and ".fit" in suffix:
+        pytest.skip("FITS refuses text beyond ASCII")
+    table = Table({"first": [f"a{break_}b", "x"], "n": [1, 2]})
+    seen = read_table(write_table(table, tmp_path / f"t{suffix}"))
+    assert [cell.split() for cell in seen["first"]] == [["a", "b"], ["x"]] and list(seen["n"]) == [1, 2]
+    if break_ in "\t\n":
+        assert seen["first"][0] == f"a{break_}b"
+    assert table["first"][0] == f"a{break_}b"
+
+
 @pytest.mark.parametrize("suffix", [".ecsv", ".parquet"])
 def test_meta_is_kept(tmp_path, suffix):
     table = Table({"a": [1]}, meta={"seed": 3, "model": {"hash": "ab"}, "bands": [1, 2]})
@@ -346,6 +359,14 @@ def test_a_masked_byte_column_without_a_free_value_is_refused(tmp_path):
     full = MaskedColumn(np.arange(257).astype("u1"), mask=[False] * 256 + [True])
     with pytest.raises(OutputError, match="uses every uint8"):
         write_table(Table({"k": full}), tmp_path / "t.fits")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_views_of_other_tables_and_text_of_no_width_are_written(tmp_path, suffix):
+    table = Table({"s": [f"name {n}\r" for n in range(6)], "e": np.zeros(6, dtype="U0"), "x": np.arange(6.0)})
+    seen = read_table(write_table(table[::-2], tmp_path / f"t{suffix}"))
+    assert [cell.strip() for cell in seen["s"]] == ["name 5", "name 3", "name 1"]
+    assert list(seen["e"]) == [""] * 3 and list(seen["x"]) == [5, 3, 1]
 
 
 def test_writing_leaves_the_table_alone(tmp_path):

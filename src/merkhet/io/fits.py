@@ -98,8 +98,6 @@ class ImageFile:
         more than one axis in front of the image is longer than one.
     """
 
-    info: ImageInfo
-
     def __init__(self, path: str | Path, *, hdu: int | str | None = None, plane: int | None = None) -> None:
         path = Path(path)
         with contextlib.ExitStack() as resources:
@@ -196,10 +194,8 @@ def _find_image(hdus: fits.HDUList, wanted: int | str | None, path: Path) -> int
         if found is None:
             raise InputError(path, f"no HDU holds an image; there is {_inventory(hdus)}")
         return found
-    if isinstance(wanted, str):
-        found = next((index for index, hdu in _each(hdus) if hdu.name.casefold() == wanted.strip().casefold()), None)
-    else:
-        found = next((index for index, _ in _each(hdus) if index == wanted), None)
+    name = wanted.strip().casefold() if isinstance(wanted, str) else None
+    found = next((index for index, hdu in _each(hdus) if index == wanted or hdu.name.casefold() == name), None)
     if found is None:
         raise InputError(path, f"has no HDU {wanted!r}", expected=f"one of {_inventory(hdus)}")
     if not _holds_image(hdus[found]):

@@ -45,7 +45,9 @@ def open_inflated(path: str | Path) -> BinaryIO:
     path = existing_file(path)
     with contextlib.ExitStack() as on_failure:
         try:
-            stream = on_failure.enter_context(path.open("rb"))
+            small = path.stat().st_size <= _SMALL_BYTES
+            stream: BinaryIO = io.BytesIO(path.read_bytes()) if small else path.open("rb")
+            on_failure.enter_context(stream)
             magic = stream.read(3)
             stream.seek(0)
         except OSError as error:
@@ -53,8 +55,6 @@ def open_inflated(path: str | Path) -> BinaryIO:
         inflater = next((make for start, make in _INFLATERS.items() if magic.startswith(start)), None)
         if inflater is not None:
             return _inflate(inflater(stream), path)
-        if os.fstat(stream.fileno()).st_size <= _SMALL_BYTES:
-            return io.BytesIO(stream.read())
         on_failure.pop_all()
         return stream
 

@@ -17,6 +17,8 @@ from astropy.units import Quantity
 from merkhet.errors import InputError, OutputError
 from merkhet.io.arrow import read_csv, read_parquet, refuse_duplicates, write_parquet
 
+# Text formats end a line or a file at these, whatever quotes stand around them; tab and newline they keep.
+_KEPT, _BREAKS = (0x09, 0x0A), (0x7F, 0x85, 0x2028, 0x2029)
 _ATTRIBUTES = ("unit", "description", "format", "meta")
 
 
@@ -82,7 +84,7 @@ def _plain_column(column: Any, name: str) -> Any:
         values = np.strings.decode(values, "utf-8")
     elif values.dtype.kind == "O" and all(isinstance(cell, str) for cell in values.flat):
         values = values.astype(str)
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    values = values.astype(values.dtype.newbyteorder("=") if values.dtype.itemsize else "U1", copy=False)
     if values.dtype.kind in "fU" and mask is not None:
         values, mask = np.where(mask, "" if values.dtype.kind == "U" else values.dtype.type(np.nan), values), None
     attributes = {key: getattr(column.info, key) for key in _ATTRIBUTES}
@@ -92,7 +94,7 @@ def _plain_column(column: Any, name: str) -> Any:
 
 
 def fitted(table: Table, form: TableFormat, path: Path) -> Table:
-    """Return a plain table as ``form`` can hold it.
+    """Return a plain table as ``form`` can hold it; control characters in text become blanks.
 
     Raises
     ------
@@ -110,10 +112,24 @@ def fitted(table: Table, form: TableFormat, path: Path) -> Table:
                 expected=f"what {form.name} can hold",
                 action="Drop or convert it, or write another format (.ecsv and .parquet hold most)",
             )
-    columns = [
-        column.astype(form.widen.get(column.dtype.name, column.dtype), copy=False) for column in table.itercols()
-    ]
-    return Table(columns, meta=table.meta, copy=False)
+    return Table([_fitted_column(column, form) for column in table.itercols()], meta=table.meta, copy=False)
+
+
+def _fitted_column(column: Column, form: TableFormat) -> Column:
+    if column.dtype.kind != "U":
+        return column.astype(form.widen.get(column.dtype.name, column.dtype), copy=False)
+    codes = _code_points(column.data)
+    breaks = ((codes > 0) & (codes < 32) & ~np.isin(codes, _KEPT)) | np.isin(codes, _BREAKS)
+    if not breaks.any():
+        return column
+    blanked = column.copy()
+    _code_points(blanked.data)[breaks] = ord(" ")
+    return blanked
+
+
+def _code_points(text: npt.NDArray[np.str_]) -> npt.NDArray[np.uint32]:
+    """Return a view of the characters of ``text``; the last axis is the place in the cell, padded with zeros."""
+    return text.reshape(*text.shape, 1).view(np.uint32)
 
 
 def _problem(column: Any, form: TableFormat) -> str:
@@ -125,7 +141,7 @@ def _problem(column: Any, form: TableFormat) -> str:
         return f"holds arrays of shape {column.shape[1:]}"
     if isinstance(column, MaskedColumn) and column.dtype.kind not in form.gaps:
         return f"of {column.dtype} has masked cells"
-    if form.ascii_only and column.dtype.kind == "U" and not all(cell.isascii() for cell in np.unique(column.data)):
+    if form.ascii_only and column.dtype.kind == "U" and (_code_points(column.data) > 127).any():
         return "holds text beyond ASCII"
     return ""
 

@@ -51,7 +51,8 @@ def read_table(path: str | Path, *, where: Where | None = None) -> Table:
 def write_table(table: Table, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write a table atomically, its format by suffix as in :func:`read_table`, and return the path.
 
-    Units and descriptions are kept by every format but CSV. Tables without rows are written too.
+    Units and descriptions are kept by every format but CSV. Tables without rows are written too. In text, control
+    characters other than tab and newline become blanks: a carriage return would end the row.
 
     Raises
     ------
@@ -116,13 +117,11 @@ def select_rows(table: Table, where: Where, *, source: str | Path) -> Table:
     for name, condition in where.items():
         column = table[name]
         if not isinstance(column, Column) or column.ndim != 1:
-            raise InputError(source, f"column {name!r} holds more than one value a row, where can't compare it")
+            raise InputError(source, f"column {name!r} holds more than one value a row", expected="one, to select by")
         values = np.ma.getdata(column.data)
-        wanted = (
-            (condition,) if isinstance(condition, Between | str) or not isinstance(condition, Iterable) else condition
-        )
+        choices = condition if isinstance(condition, tuple | list) else (condition,)
         try:
-            hits = [_hits(values, item) for item in wanted]
+            hits = [_hits(values, choice) for choice in choices]
         except _Incomparable as error:
             raise InputError(source, f"column {name!r} holds {_kind(values)}", expected=str(error)) from None
         keep &= np.any(hits, axis=0) & ~np.ma.getmaskarray(column.data)
