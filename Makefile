@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: env
 	rm -rf demo
-	$(BIN)/merkhet simulate radio_galaxies demo/sky --n 1000 --seed 1
+	$(BIN)/merkhet simulate radio_galaxies demo/sky --n 2000 --seed 1
 	$(BIN)/merkhet simulate radio_galaxies demo/new --n 60 --seed 2
 	$(BIN)/merkhet pack demo/sky/catalog.csv demo/pack
 	$(BIN)/merkhet train radio_galaxies data.table=demo/pack --out demo/run

@@ -67,7 +67,7 @@ def test_targets_follow_the_rows(table):
 
 def test_a_pack_that_lost_its_array_is_named(table, tmp_path):
     dataset = dataset_of(table.parent / "pack", InputSpec())
-    dataset._source._path = tmp_path / "images.npy"
+    dataset._source.path = tmp_path / "images.npy"
     with pytest.raises(InputError, match=r"images\.npy: cannot be read.*Pack the table again"):
         dataset.fetch(ROWS)
 

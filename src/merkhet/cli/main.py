@@ -25,7 +25,7 @@ HELP = """From calibrated pixels to a calibrated catalog, with deep learning, at
 
 A first session:
 
-    merkhet simulate radio_galaxies sky --n 1000 --seed 1
+    merkhet simulate radio_galaxies sky --n 2000 --seed 1
     merkhet train radio_galaxies data.table=sky/catalog.csv --out run
     merkhet predict run sky/images --out catalog.csv
 
@@ -45,6 +45,10 @@ app = App(
 )
 for verb in VERBS:
     app.command(verb)
+
+
+# Idle OpenMP threads that spin are 5 % faster alone and 2.5 times slower beside one busy process (torch 2.13, 2 cores).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

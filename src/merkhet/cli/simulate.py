@@ -20,7 +20,7 @@ def simulate(
 ) -> int:
     """Make a data set with known truth: FITS images, a table and the parameters that made them.
 
-    Example: merkhet simulate radio_galaxies sky --n 1000 --seed 1
+    Example: merkhet simulate radio_galaxies sky --n 2000 --seed 1
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The dataset: samples as batches, from packed arrays or from files, in the same way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,29 +19,22 @@ from merkhet.data.samples import SampleTable, row_paths
 from merkhet.errors import InputError
 
 
-class PixelSource(Protocol):
-    """Where pixels come from."""
-
-    def read(self, row: int) -> FloatArray:
-        """Return ``(C, *S)`` of one sample as it stands in its file or pack."""
-
-
 class FileSource:
     """Pixels read from the sample's own files each time they are asked for."""
 
     def __init__(self, paths: Sequence[tuple[Path, ...]], data: Data, spec: InputSpec) -> None:
-        self._paths, self._read, self._spec = paths, data.read, spec
+        self.paths, self._read, self._spec = paths, data.read, spec
 
     def read(self, row: int) -> FloatArray:
-        """Read the files of one sample."""
-        return read_pixels(self._paths[row], read=self._read, channels=self._spec.channels, dims=self._spec.dims).image
+        """Return one sample as it stands in its files, ``(C, *S)``."""
+        return read_pixels(self.paths[row], read=self._read, channels=self._spec.channels, dims=self._spec.dims).image
 
 
 class PackSource:
     """Pixels from the memory-mapped array of a pack; the map is opened anew in every process."""
 
     def __init__(self, folder: Path, rows: Rows) -> None:
-        self._path, self._rows = folder / IMAGES, rows
+        self.path, self._rows = folder / IMAGES, rows
         self._images: npt.NDArray[np.float32] | None = None
 
     @property
@@ -49,18 +42,13 @@ class PackSource:
         """The packed array ``(rows, C, *S)``."""
         if self._images is None:
             try:
-                self._images = np.load(self._path, mmap_mode="r")
+                self._images = np.load(self.path, mmap_mode="r")
             except (OSError, ValueError) as error:
-                raise InputError(self._path, f"cannot be read: {error}", action="Pack the table again") from error
+                raise InputError(self.path, f"cannot be read: {error}", action="Pack the table again") from error
         return self._images
 
-    def read(self, row: int) -> FloatArray:
-        """Return one sample."""
-        image: FloatArray = self.images[self._rows[row]]
-        return image
-
     def gather(self, rows: Rows) -> FloatArray:
-        """Return many samples at once, ``(n, C, *S)``."""
+        """Return samples as they stand in the pack, ``(n, C, *S)``."""
         gathered: FloatArray = self.images[self._rows[rows]]
         return gathered
 
@@ -126,16 +114,21 @@ class SampleDataset:
         }
 
     def _pixels(self, rows: Rows) -> FloatArray:
-        if isinstance(self._source, PackSource) and self.spec.bin == 1 and self._packed_shape_fits():
-            return self._source.gather(rows)
-        return np.stack([self._conformed(int(row)) for row in rows])
+        if isinstance(self._source, PackSource):
+            images = self._source.gather(rows)
+            self._settle_noise(rows, images)
+            return conform(images, self.spec, where=self._source.path)
+        read = [self._source.read(int(row)) for row in rows]
+        self._settle_noise(rows, read)
+        return np.stack(
+            [conform(image, self.spec, where=self._labels[row]) for row, image in zip(rows, read, strict=True)]
+        )
 
-    def _packed_shape_fits(self) -> bool:
-        return isinstance(self._source, PackSource) and self._source.images.shape[2:] == self.spec.shape
-
-    def _conformed(self, row: int) -> FloatArray:
-        image = self._source.read(row)
-        if not self._noise_is_final[row]:
-            self.noise[row] = conformed_noise(image, self.noise[row], self.spec)
-            self._noise_is_final[row] = True
-        return conform(image, self.spec, where=self._labels[row])
+    def _settle_noise(self, rows: Rows, images: Iterable[FloatArray]) -> None:
+        """Measure the noise of binned parent images the first time that they are read."""
+        if self._noise_is_final[rows].all():
+            return
+        for row, image in zip(rows, images, strict=True):
+            if not self._noise_is_final[row]:
+                self.noise[row] = conformed_noise(image, self.noise[row], self.spec)
+                self._noise_is_final[row] = True
