@@ -53,7 +53,7 @@ def test_a_run_holds_all_that_is_promised(run):
     assert spec.provenance.seed == 7
     assert sum(spec.provenance.rows.values()) == 48
     assert spec.provenance.versions["torch"]
-    assert [row["epoch"] for row in history_of(run)] == [str(n) for n in range(12)]
+    assert [row["epoch"] for row in history_of(run)] == [str(n) for n in range(1, 13)]
     assert {"lr", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "seconds"} <= set(history_of(run)[0])
 
 
@@ -173,6 +173,13 @@ def test_optimizers_clipping_and_steps(sky, tmp_path, kind):
     run = fit(make_experiment(sky, *options, "train.epochs=2", "train.tensorboard=true"), tmp_path / kind)
     assert len(history_of(run)) == 2
     assert list(run.folder.glob("logs/**/events*"))
+
+
+def test_the_best_epoch_is_the_highest_where_higher_is_better(sky, tmp_path):
+    options = ("train.epochs=6", "train.monitor=val_accuracy", "train.monitor_mode=max")
+    run = fit(make_experiment(sky, *options), tmp_path / "run")
+    accuracy = [float(row["val_accuracy"]) for row in history_of(run)]
+    assert load_bundle(run.folder).spec.provenance.epoch == accuracy.index(max(accuracy)) + 1
 
 
 def test_early_stopping_stops(sky, tmp_path):

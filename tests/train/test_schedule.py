@@ -40,14 +40,16 @@ def test_warm_restarts_are_torchs(t_mult):
     np.testing.assert_allclose(mine, expected, rtol=1e-6)
 
 
-def test_plateau_is_torchs():
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_plateau_is_torchs(mode):
     opt = optimizer()
-    scheduler = ReduceLROnPlateau(opt, factor=0.5, patience=2, min_lr=0.1)
+    scheduler = ReduceLROnPlateau(opt, mode=mode, factor=0.5, patience=2, min_lr=0.1)
     state, config = PlateauState(), Plateau(factor=0.5, patience=2, min_lr=0.1)
     scores = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95, 0.5, 0.5, 0.5, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1]
     for score in scores:
-        scheduler.step(score)
-        state.update(score, config, base_rate=1.0)
+        value = score if mode == "min" else 2 - score
+        scheduler.step(value)
+        state.update(value if mode == "min" else -value, config, base_rate=1.0)
         assert state.factor == pytest.approx(opt.param_groups[0]["lr"])
     assert state.factor == 0.1
 

@@ -98,6 +98,9 @@ class Train(Config):
         Optimizer steps that make an epoch; one pass over the training rows where absent.
     sampling
         ``shuffle`` visits each row once a pass; ``balanced`` draws every class equally often.
+    monitor, monitor_mode
+        Column of the history that chooses the best epoch, the plateau and the early stop, and whether its lowest or
+        its highest value is best.
     early_stopping_patience
         Epochs without improvement of ``monitor`` before training stops; never where absent.
     gradient_clip
@@ -117,6 +120,7 @@ class Train(Config):
     optimizer: Optimizer = AdamW()
     schedule: Schedule = Cosine()
     monitor: str = "val_loss"
+    monitor_mode: Literal["min", "max"] = "min"
     early_stopping_patience: PositiveInt | None = None
     gradient_clip: PositiveFloat | None = None
     precision: Literal["auto", "32", "bf16", "16"] = "auto"

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import TaskID
 from safetensors.torch import save_file
 
+from merkhet.config.training import Train
 from merkhet.io.atomic import atomic_path, os_errors
 from merkhet.terminal import bar
 from merkhet.train.engine import monitored
@@ -33,13 +34,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):  # type: ignore[misc]
 class EpochEnd(Checkpoint):  # type: ignore[misc]
     """Keep the best weights, the resume point and the history, in this order.
 
-    The history's rows travel in the checkpoint too: a kill between the two writes loses nothing.
+    Epochs count from 1, as on the terminal. The history's rows travel in the checkpoint too: a kill between the two
+    writes loses nothing.
     """
 
-    def __init__(self, run: Run, *, monitor: str) -> None:
-        self.run, self.monitor = run, monitor
+    def __init__(self, run: Run, config: Train) -> None:
+        self.run, self.config = run, config
         self.rows: list[dict[str, float]] = []
-        self.best, self.best_epoch = math.inf, -1
+        self.best, self.best_epoch = math.inf, 0
         self._started = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -49,12 +51,13 @@ class EpochEnd(Checkpoint):  # type: ignore[misc]
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Record the epoch. Lightning calls this after every other hook of the epoch."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        score = monitored(metrics, self.monitor)
+        score = monitored(metrics, self.config)
         seconds = time.perf_counter() - self._started
-        self.rows.append({"epoch": trainer.current_epoch, "lr": trainer.optimizers[0].param_groups[0]["lr"], **metrics})
+        epoch = trainer.current_epoch + 1
+        self.rows.append({"epoch": epoch, "lr": trainer.optimizers[0].param_groups[0]["lr"], **metrics})
         self.rows[-1]["seconds"] = round(seconds, 3)
         if score < self.best:
-            self.best, self.best_epoch = score, trainer.current_epoch
+            self.best, self.best_epoch = score, epoch
             if trainer.is_global_zero:
                 self._save_best(module)
         trainer.save_checkpoint(self.run.checkpoint)

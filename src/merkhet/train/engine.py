@@ -16,7 +16,7 @@ from merkhet.config.training import Adam as AdamConfig
 from merkhet.config.training import AdamW as AdamWConfig
 from merkhet.config.training import Plateau, Train
 from merkhet.data.sample import Batch, batch_size
-from merkhet.errors import DependencyError, MerkhetError
+from merkhet.errors import ConfigError, DependencyError, MerkhetError
 from merkhet.tasks.base import Loss, Task
 from merkhet.train.prepare import frozen_modules
 from merkhet.train.schedule import PlateauState, rate_factor
@@ -126,11 +126,11 @@ class Engine(LightningModule):  # type: ignore[misc]
         loss = float(metrics["train_loss"])
         if not torch.isfinite(torch.tensor(loss)):
             raise MerkhetError(
-                f"training diverged in epoch {self.current_epoch}: the loss is {loss}. "
+                f"training diverged in epoch {self.current_epoch + 1}: the loss is {loss}. "
                 "Lower train.optimizer.lr, or set train.gradient_clip=1"
             )
         if isinstance(self.train_config.schedule, Plateau):
-            score = monitored(metrics, self.train_config.monitor)
+            score = monitored(metrics, self.train_config)
             self.plateau.update(score, self.train_config.schedule, base_rate=self.train_config.optimizer.lr)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -149,8 +149,11 @@ class Engine(LightningModule):  # type: ignore[misc]
         )
 
 
-def monitored(metrics: dict[str, Any], name: str) -> float:
-    """Return the monitored value of an epoch, or say which there are."""
-    if name not in metrics:
-        raise MerkhetError(f"train.monitor: {name!r} is not recorded; recorded are {', '.join(sorted(metrics))}")
-    return float(metrics[name])
+def monitored(metrics: dict[str, Any], config: Train) -> float:
+    """Return the monitored value of an epoch, turned so that lower is better; or say which values there are."""
+    if config.monitor not in metrics:
+        raise ConfigError(
+            f"train.monitor: {config.monitor!r} is not recorded; recorded are {', '.join(sorted(metrics))}"
+        )
+    value = float(metrics[config.monitor])
+    return value if config.monitor_mode == "min" else -value

@@ -163,7 +163,7 @@ def _train(prepared: Prepared, run: Run, *, resume: bool, console: Console | Non
     experiment = prepared.experiment
     torch.manual_seed(experiment.seed)
     engine = Engine(starting_task(experiment), experiment.train, seed=experiment.seed)
-    epoch_end = EpochEnd(run, monitor=experiment.train.monitor)
+    epoch_end = EpochEnd(run, experiment.train)
     with quiet_lightning(), _interrupts(run):
         trainer = _make_trainer(experiment.train, run, epoch_end, console)
         checkpoint = run.checkpoint if resume and run.checkpoint.is_file() else None
@@ -174,7 +174,11 @@ def _train(prepared: Prepared, run: Run, *, resume: bool, console: Console | Non
 def _make_trainer(config: Train, run: Run, epoch_end: EpochEnd, console: Console | None) -> Trainer:
     callbacks: list[Callback] = [epoch_end]
     if config.early_stopping_patience:
-        callbacks.append(EarlyStopping(config.monitor, patience=config.early_stopping_patience, check_finite=False))
+        callbacks.append(
+            EarlyStopping(
+                config.monitor, mode=config.monitor_mode, patience=config.early_stopping_patience, check_finite=False
+            )
+        )
     if console is not None and _is_main():
         callbacks.append(TerminalProgress(console))
     return Trainer(

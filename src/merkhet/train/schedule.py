@@ -63,7 +63,7 @@ class PlateauState:
 
     def update(self, score: float, config: Plateau, *, base_rate: float) -> None:
         """Take the score of an epoch; lower is better."""
-        if score < self.best * (1 - 1e-4):
+        if math.isinf(self.best) or score < self.best - 1e-4 * abs(self.best):
             self.best, self.bad_epochs = score, 0
             return
         self.bad_epochs += 1
