@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merkhet.config.data import Split
-from merkhet.data.split import check_split, split_random
+from merkhet.data.split import check_split, split_fold, split_random
 from merkhet.errors import InputError
 
 groups_and_labels = st.integers(1, 200).flatmap(
@@ -42,6 +42,24 @@ def test_the_seed_decides_and_row_order_of_groups_does_not_matter():
     assert (first != other).any()
     shuffled = np.random.default_rng(0).permutation(100)
     assert (split_random(groups[shuffled], None, Split(), seed=1) == first[shuffled]).all()
+
+
+@given(groups_and_labels, st.integers(2, 6))
+@settings(max_examples=40)
+def test_every_row_is_tested_in_exactly_one_fold(rows, folds):
+    groups, labels = np.array(rows[0]).astype(str), np.array(rows[1])
+    parts = [split_fold(groups, labels, Split(kind="fold", folds=folds, fold=k + 1), seed=3) for k in range(folds)]
+    np.testing.assert_array_equal(sum((part == "test").astype(int) for part in parts), 1)
+    for part in parts:
+        assert all(len(set(part[groups == group])) == 1 for group in set(groups))
+
+
+def test_folds_are_equal_stratified_and_keep_validation_apart():
+    groups, labels = np.arange(1000).astype(str), np.array(["a", "b"] * 500)
+    sides = split_fold(groups, labels, Split(kind="fold", folds=5, fold=2, train=0.7, val=0.15, test=0.15), seed=0)
+    assert (sides == "test").sum() == 200
+    assert ((sides == "test") & (labels == "a")).sum() == 100
+    assert (sides == "val").sum() == pytest.approx(800 * 0.15 / 0.85, abs=3)
 
 
 def check(sides: list[str], groups: list[str], labels: list[str] | None = None) -> None:

@@ -152,6 +152,15 @@ def test_resuming_another_experiment_is_refused(run, sky):
         fit(make_experiment(sky), run.folder / "logs", resume=True)
 
 
+def test_resuming_with_changed_data_is_refused(tmp_path):
+    table = make_sky(tmp_path / "sky", 36)
+    fit(make_experiment(table, "train.epochs=1"), tmp_path / "run")
+    images = tmp_path / "sky" / "images"
+    (images / "s000.fits").write_bytes((images / "s002.fits").read_bytes())
+    with pytest.raises(InputError, match="rows, pixels or sides are not those that the run was started with"):
+        fit(make_experiment(table, "train.epochs=2"), tmp_path / "run", resume=True)
+
+
 def test_an_output_that_exists_is_refused_before_any_work(run, tmp_path):
     with pytest.raises(OutputError, match="it exists already"):
         fit(make_experiment(tmp_path / "no_such_table.csv"), run.folder)

@@ -94,10 +94,13 @@ class Split(Config):
     """How rows are divided into training, validation and test, always by whole groups.
 
     ``random`` is seeded by the experiment and, with ``stratify``, keeps the share of each class; ``column`` takes
-    the sides from ``data.columns.split``.
+    the sides from ``data.columns.split``; ``fold`` tests on part ``fold`` (from 1) of ``folds`` equal parts and divides
+    the rest between training and validation as ``train`` to ``val``.
     """
 
-    kind: Literal["random", "column"] = "random"
+    kind: Literal["random", "column", "fold"] = "random"
+    folds: int = Field(5, ge=2)
+    fold: int = Field(1, ge=1)
     train: float = Field(0.7, gt=0, lt=1)
     val: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, ge=0, lt=1)
@@ -107,4 +110,6 @@ class Split(Config):
     def _sum(self) -> Self:
         if abs(self.train + self.val + self.test - 1) > 1e-6:
             raise ValueError(f"train + val + test is {self.train + self.val + self.test:g}; it must be 1")
+        if self.fold > self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds} folds")
         return self

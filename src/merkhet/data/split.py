@@ -13,9 +13,6 @@ StrArray = npt.NDArray[np.str_]
 def split_random(groups: StrArray, labels: StrArray | None, config: Split, *, seed: int) -> StrArray:
     """Draw the side of each row; rows of one group share it.
 
-    Within each class (the commonest one of a group) groups are shuffled and laid end to end by their number of
-    rows; the fractions cut that line. Pure function of its arguments.
-
     Parameters
     ----------
     groups
@@ -28,20 +25,46 @@ def split_random(groups: StrArray, labels: StrArray | None, config: Split, *, se
     ndarray
         ``train``, ``val`` or ``test`` for each row, ``(n,)``.
     """
+    position = _positions(groups, labels, seed=seed)
+    return np.array(SIDES)[np.searchsorted([config.train, config.train + config.val], position, side="right")]
+
+
+def split_fold(groups: StrArray, labels: StrArray | None, config: Split, *, seed: int) -> StrArray:
+    """Draw the sides of one fold: each row is a test row in exactly one of ``config.folds`` folds.
+
+    The folds depend on the seed alone. The other rows are divided anew between training and validation, as
+    ``config.train`` to ``config.val``.
+    """
+    sides = np.full(len(groups), "train", dtype="<U5")
+    test = np.floor(_positions(groups, labels, seed=seed) * config.folds).astype(int) == config.fold - 1
+    sides[test] = "test"
+    rest = np.flatnonzero(~test)
+    inner = _positions(groups[rest], None if labels is None else labels[rest], seed=seed + config.fold)
+    sides[rest[inner >= config.train / (config.train + config.val)]] = "val"
+    return sides
+
+
+def _positions(groups: StrArray, labels: StrArray | None, *, seed: int) -> npt.NDArray[np.float64]:
+    """Return a place in [0, 1) for each row, the same for all rows of a group.
+
+    Within each class (the commonest one of a group) groups are shuffled and laid end to end by their number of rows;
+    a group's place is its middle, as a share of its class.
+    """
+    if not len(groups):
+        return np.empty(0)
     names, group_of_row, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     stratum = np.zeros(len(names), dtype=int) if labels is None else _dominant_class(group_of_row, labels, len(names))
     order = np.random.default_rng([seed, 0x5917]).permutation(len(names))
     order = order[np.argsort(stratum[order], kind="stable")]
     weights = sizes[order].astype(float)
     starts = np.flatnonzero(np.r_[True, np.diff(stratum[order]) != 0])
+    lengths = np.diff(np.r_[starts, len(order)])
     cumulative = np.cumsum(weights)
-    before = np.repeat(np.r_[0.0, cumulative[starts[1:] - 1]], np.diff(np.r_[starts, len(order)]))
-    totals = np.add.reduceat(weights, starts)
-    middle = (cumulative - before - weights / 2) / np.repeat(totals, np.diff(np.r_[starts, len(order)]))
-    side = np.searchsorted([config.train, config.train + config.val], middle, side="right")
-    side_of_group = np.empty(len(names), dtype=int)
-    side_of_group[order] = side
-    return np.array(SIDES)[side_of_group[group_of_row]]
+    before = np.repeat(np.r_[0.0, cumulative[starts[1:] - 1]], lengths)
+    totals = np.repeat(np.add.reduceat(weights, starts), lengths)
+    place = np.empty(len(names))
+    place[order] = (cumulative - before - weights / 2) / totals
+    return place[group_of_row]
 
 
 def _dominant_class(group_of_row: npt.NDArray[np.intp], labels: StrArray, n_groups: int) -> npt.NDArray[np.intp]:

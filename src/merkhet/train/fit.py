@@ -22,10 +22,12 @@ from merkhet.config.experiment import Experiment
 from merkhet.config.training import Train
 from merkhet.data.augment import Augmenter
 from merkhet.data.loader import InOrder, TrainSampler, make_loader
+from merkhet.data.measured import PREFIX
+from merkhet.data.samples import sample_ids
 from merkhet.errors import InputError, Interrupted
 from merkhet.io.atomic import prepare_folder
 from merkhet.io.rejects import write_rejects
-from merkhet.io.tables import write_table
+from merkhet.io.tables import read_table, write_table
 from merkhet.tasks.apply import choose_device
 from merkhet.terminal import progress
 from merkhet.train.assess import assess
@@ -89,6 +91,8 @@ def fit(
     samples.check_rejects(experiment.data.max_reject_fraction)
     prepared = prepare(experiment, samples)
     prepared.samples.check_rejects(experiment.data.max_reject_fraction)
+    if resume:
+        _check_same_rows(prepared, run)
     if _is_main():
         _record_data(prepared, run)
     best_epoch = _train(prepared, run, resume=resume, console=console)
@@ -114,6 +118,26 @@ def _resumed(run: Run, experiment: Experiment) -> Experiment:
                 action="Resume it with the same recipe and overrides, or train into a new folder",
             )
     return saved.model_copy(update={"train": experiment.train, "data": experiment.data})
+
+
+def _check_same_rows(prepared: Prepared, run: Run) -> None:
+    """Refuse to go on with other rows, pixels or sides than the run was started with."""
+    before = read_table(run.samples)
+    ids = sample_ids(before, prepared.experiment.data.columns)
+    same = len(before) == len(prepared.samples) and all(
+        (np.asarray(old).astype(str) == np.asarray(new).astype(str)).all()
+        for old, new in (
+            (ids, sample_ids(prepared.samples.table, prepared.experiment.data.columns)),
+            (before[f"{PREFIX}crc"], prepared.samples.table[f"{PREFIX}crc"]),
+            (before["split"], prepared.sides),
+        )
+    )
+    if not same:
+        raise InputError(
+            prepared.experiment.data.table,
+            "rows, pixels or sides are not those that the run was started with",
+            action="Restore the data, or train into a new folder",
+        )
 
 
 def _record_data(prepared: Prepared, run: Run) -> None:

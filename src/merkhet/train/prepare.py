@@ -17,7 +17,7 @@ from merkhet.data.arrays import FloatArray, Rows
 from merkhet.data.dataset import SampleDataset
 from merkhet.data.measured import PREFIX
 from merkhet.data.samples import SampleTable, load_samples, resolve_input, sample_groups, sample_ids
-from merkhet.data.split import check_split, split_random
+from merkhet.data.split import check_split, split_fold, split_random
 from merkhet.errors import ConfigError
 from merkhet.execute import Progress
 from merkhet.models.normalize import fit_normalization
@@ -101,8 +101,9 @@ def _divide(
     experiment: Experiment, table: Table, groups: npt.NDArray[np.str_], strata: npt.NDArray[np.str_] | None
 ) -> npt.NDArray[np.str_]:
     split = experiment.split
-    if split.kind == "random":
-        return split_random(groups, strata if split.stratify else None, split, seed=experiment.seed)
+    if split.kind != "column":
+        divide = split_random if split.kind == "random" else split_fold
+        return divide(groups, strata if split.stratify else None, split, seed=experiment.seed)
     if experiment.data.columns.split is None:
         raise ConfigError("split.kind=column needs data.columns.split, the column that says train, val or test")
     return np.asarray(table[experiment.data.columns.split]).astype(str)
