@@ -199,7 +199,10 @@ def test_early_stopping_stops(sky, tmp_path):
         "train.schedule.kind=constant",
     )
     run = fit(make_experiment(sky, *options), tmp_path / "run")
-    assert len(history_of(run)) < 50
+    epochs = len(history_of(run))
+    assert epochs < 50
+    resumed = fit(make_experiment(sky, *options), tmp_path / "run", resume=True)
+    assert len(history_of(resumed)) == epochs
 
 
 def test_fine_tuning_takes_over_the_network_and_can_freeze_it(run, tmp_path):

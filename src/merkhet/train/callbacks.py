@@ -42,7 +42,12 @@ class EpochEnd(Checkpoint):  # type: ignore[misc]
         self.run, self.config = run, config
         self.rows: list[dict[str, float]] = []
         self.best, self.best_epoch = math.inf, 0
+        self.stopped_early = False
         self._started = time.perf_counter()
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Stay stopped if the run that is resumed had stopped early."""
+        trainer.should_stop |= self.stopped_early
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Start the clock."""
@@ -60,6 +65,7 @@ class EpochEnd(Checkpoint):  # type: ignore[misc]
             self.best, self.best_epoch = score, epoch
             if trainer.is_global_zero:
                 self._save_best(module)
+        self.stopped_early = trainer.should_stop
         trainer.save_checkpoint(self.run.checkpoint)
         if trainer.is_global_zero:
             write_history(self.run.history, self.rows)
@@ -71,11 +77,13 @@ class EpochEnd(Checkpoint):  # type: ignore[misc]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""
-        return {"rows": self.rows, "best": self.best, "best_epoch": self.best_epoch}
+        names = ("rows", "best", "best_epoch", "stopped_early")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over from the checkpoint, and append to the history what a kill kept from it."""
-        self.rows, self.best, self.best_epoch = list(state["rows"]), state["best"], state["best_epoch"]
+        for name, value in state.items():
+            setattr(self, name, value)
         write_history(self.run.history, self.rows)
 
 
