@@ -40,11 +40,13 @@ def train(
     from merkhet.config.load import validate
     from merkhet.recipes import load_recipe
     from merkhet.report.html import write_report
-    from merkhet.train.fit import fit
+    from merkhet.train.fit import fit, is_main_process
     from merkhet.train.summary import headline, reject_count
 
     experiment = validate(Experiment, load_recipe(recipe, overrides), source=recipe)
     run = fit(experiment, out, resume=resume, overwrite=overwrite, workers=workers, console=output.console)
+    if not is_main_process():
+        return 0
     report = write_report(run.folder)
     rejected = reject_count(run)
     output.say(headline(run))

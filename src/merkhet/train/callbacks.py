@@ -55,7 +55,7 @@ class EpochEnd(Checkpoint):  # type: ignore[misc]
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Record the epoch. Lightning calls this after every other hook of the epoch."""
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         score = monitored(metrics, self.config)
         seconds = time.perf_counter() - self._started
         epoch = trainer.current_epoch + 1

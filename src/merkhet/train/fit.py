@@ -79,31 +79,33 @@ def fit(
         CTRL-C; the last finished epoch is saved.
     """
     run = Run(Path(out))
+    console = console if is_main_process() else None
     experiment = adopt(experiment)
     if resume:
         experiment = _resumed(run, experiment)
-    elif _is_main():
+    elif is_main_process():
         prepare_folder(run.folder, overwrite=overwrite)
     with progress(console, "reading images") as callback:
         samples = find_samples(experiment, workers=workers, progress=callback)
-    if _is_main():
+    if is_main_process():
         write_rejects(samples.rejects, run.rejects)
     samples.check_rejects(experiment.data.max_reject_fraction)
     prepared = prepare(experiment, samples)
     prepared.samples.check_rejects(experiment.data.max_reject_fraction)
     if resume:
         _check_same_rows(prepared, run)
-    if _is_main():
+    if is_main_process():
         _record_data(prepared, run)
     best_epoch = _train(prepared, run, resume=resume, console=console)
-    if _is_main():
+    if is_main_process():
         bundle = _write_bundle(prepared, run, epoch=best_epoch)
         with progress(console, "scoring") as callback:
             assess(bundle, prepared, run, device=choose_device("auto"), progress=callback)
     return run
 
 
-def _is_main() -> bool:
+def is_main_process() -> bool:
+    """Tell whether this process is the one of a distributed training that writes."""
     return int(rank_zero_only.rank or 0) == 0
 
 
@@ -203,7 +205,7 @@ def _make_trainer(config: Train, run: Run, epoch_end: EpochEnd, console: Console
                 config.monitor, mode=config.monitor_mode, patience=config.early_stopping_patience, check_finite=False
             )
         )
-    if console is not None and _is_main():
+    if console is not None:
         callbacks.append(TerminalProgress(console))
     return Trainer(
         max_epochs=config.epochs,
