@@ -40,7 +40,7 @@ CLAIM = "an epoch from a pack costs at most 1.05 times the compute alone"
 def prepare_from(table: Path) -> Prepared:
     """Return the recipe's samples from a table or a pack."""
     experiment = validate(Experiment, load_recipe("radio_galaxies", [f"data.table={table}"]), source="benchmark")
-    return prepare(experiment, find_samples(experiment))
+    return prepare(*find_samples(experiment))
 
 
 def batches_of(prepared: Prepared) -> Callable[[], Iterable[Batch]]:

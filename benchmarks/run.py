@@ -10,7 +10,7 @@ from pathlib import Path
 from outcome import markdown
 
 HERE = Path(__file__).parent
-SCRIPTS = ("epoch_time.py", "header_update.py", "predict_memory.py", "help_time.py")
+SCRIPTS = ("epoch_time.py", "inference_speed.py", "header_update.py", "predict_memory.py", "help_time.py")
 
 
 def main() -> int:

@@ -18,7 +18,9 @@ LAYERS = [
     ["recipes", "cli"],
 ]
 ORDER = {name: place for place, name in enumerate(name for layer in LAYERS for name in layer)}
-FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.name not in ("__init__.py", "__main__.py"))
+FILES = sorted(
+    path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.name not in ("__init__.py", "__main__.py")
+)
 
 
 def package_of(path: Path) -> str:
@@ -45,7 +47,13 @@ def test_imports_run_downwards(path):
 NO_TORCH = ["merkhet", "merkhet.cli", "merkhet.config.experiment", "merkhet.io.fits", "merkhet.io.tables",
             "merkhet.io.headers", "merkhet.data.pack", "merkhet.simulate.radio_galaxies", "merkhet.evaluate.scores",
             "merkhet.infer.inspect"]  # fmt: skip
-NO_LIGHTNING = ["merkhet.infer.predict", "merkhet.report.html", "merkhet.tasks.classify", "merkhet.bundle.store"]
+NO_LIGHTNING = [
+    "merkhet.infer.predict",
+    "merkhet.report.html",
+    "merkhet.tasks.classify",
+    "merkhet.bundle.store",
+    "merkhet.train.evaluate",
+]
 
 
 @pytest.mark.parametrize(

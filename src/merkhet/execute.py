@@ -61,18 +61,26 @@ def unordered_map(
         A worker process was killed (out of memory, most often).
     """
     queue = iter(items)
-    running = {executor.submit(function, item) for item in islice(queue, max(pending, 1))}
+    with _explain_killed_worker():
+        running = {executor.submit(function, item) for item in islice(queue, max(pending, 1))}
     while running:
         done, running = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            try:
-                yield future.result()
-            except BrokenProcessPool as error:
-                raise MerkhetError(
-                    "a worker process was killed, most often for lack of memory; use fewer --workers and run again: "
-                    "finished shards are kept"
-                ) from error
-            running |= {executor.submit(function, item) for item in islice(queue, 1)}
+            with _explain_killed_worker():
+                result = future.result()
+                running |= {executor.submit(function, item) for item in islice(queue, 1)}
+            yield result
+
+
+@contextlib.contextmanager
+def _explain_killed_worker() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise MerkhetError(
+            "a worker process was killed, most often for lack of memory; use fewer --workers and run again: "
+            "finished shards are kept"
+        ) from error
 
 
 def default_workers() -> int:

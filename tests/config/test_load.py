@@ -69,6 +69,7 @@ def test_overrides_reach_into_lists_and_make_missing_maps():
     assert experiment.train.optimizer.lr == 1e-3
     assert experiment.data.where["z"].min == 0.1  # type: ignore[union-attr]
     assert "train" not in BASE
+    assert "augment" not in apply_overrides(BASE, ["augment=", "nothing.there="])
 
 
 @pytest.mark.parametrize("override", ["train.epochs", "=3", "augment.9.max_px=1", "augment.x=1", "data.table.x=1"])

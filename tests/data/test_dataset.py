@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from merkhet.config.data import Columns, Data
 from merkhet.config.inputs import InputSpec
-from merkhet.data.dataset import SampleDataset
+from merkhet.data.dataset import SampleDataset, TargetColumn
 from merkhet.data.loader import InOrder, TrainSampler, make_loader
 from merkhet.data.pack import pack
 from merkhet.data.samples import load_samples, resolve_input
@@ -59,7 +59,7 @@ def test_an_invalid_pixel_is_masked(table):
 
 
 def test_targets_follow_the_rows(table):
-    dataset = dataset_of(table, InputSpec(), targets={"label": ("label", np.arange(12) * 10)})
+    dataset = dataset_of(table, InputSpec(), targets={"label": TargetColumn("label", np.arange(12) * 10)})
     batch = dataset.fetch(ROWS)
     assert batch["target"]["label"].value.tolist() == [50, 0, 110]
     assert batch["index"].tolist() == [5, 0, 11]
@@ -67,7 +67,7 @@ def test_targets_follow_the_rows(table):
 
 def test_a_pack_that_lost_its_array_is_named(table, tmp_path):
     dataset = dataset_of(table.parent / "pack", InputSpec())
-    dataset._source.path = tmp_path / "images.npy"
+    dataset.pixels.path = tmp_path / "images.npy"
     with pytest.raises(InputError, match=r"images\.npy: cannot be read.*Pack the table again"):
         dataset.fetch(ROWS)
 

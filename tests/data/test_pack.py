@@ -1,6 +1,8 @@
 """Packing: the same pixels, resumable, shared by several processes, never half done."""
 
+import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,15 +13,16 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from merkhet.config.data import Columns, Data
+from merkhet.config.data import Columns, Data, ReadSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.data import pack as pack_module
+from merkhet.data.dataset import SampleDataset
 from merkhet.data.pack import pack
-from merkhet.data.samples import load_samples
-from merkhet.errors import InputError, OutputError
+from merkhet.data.samples import load_samples, resolve_input
+from merkhet.errors import ConfigError, InputError, OutputError
 from merkhet.execute import Shard
 from merkhet.io.tables import read_table
-from tests.skies import make_sky
+from tests.skies import make_sky, write_image
 
 COLUMNS = Columns(id="id", group="group")
 
@@ -128,6 +131,58 @@ def test_what_is_there_is_respected(sky, tmp_path):
     (tmp_path / "other" / "precious").write_text("x")
     with pytest.raises(OutputError, match="it exists already"):
         pack(data_of(sky), tmp_path / "other")
+
+
+def test_a_cropped_pack_trains_on_what_it_holds(sky, tmp_path):
+    pack(data_of(sky), tmp_path / "pack", spec=InputSpec(shape=(16, 16), fit="center"))
+    spec, samples = resolve_input(InputSpec(), load_samples(data_of(tmp_path / "pack"), InputSpec()))
+    assert spec.shape == (16, 16)
+    batch = SampleDataset(samples, data=data_of(tmp_path / "pack"), spec=spec).fetch(np.arange(4))
+    assert batch["image"].shape == (4, 1, 16, 16)
+    assert batch["valid"].all()
+    np.testing.assert_array_equal(batch["image"][2, 0], fits.getdata(sky.parent / "images/s002.fits")[4:20, 4:20])
+
+
+def test_how_pixels_were_read_travels_with_the_pack(tmp_path, rng):
+    cube = rng.normal(size=(3, 12, 12)).astype(np.float32)
+    write_image(tmp_path / "a.fits", cube)
+    (tmp_path / "t.csv").write_text("path,id\na.fits,a\n")
+    pack(Data(table=tmp_path / "t.csv", read=ReadSpec(plane=2)), tmp_path / "pack")
+    assert load_samples(Data(table=tmp_path / "pack"), InputSpec()).read == ReadSpec(plane=2)
+    with pytest.raises(InputError, match="was packed with"):
+        load_samples(Data(table=tmp_path / "pack", read=ReadSpec(plane=1)), InputSpec())
+
+
+def test_shards_that_start_together_do_not_hurt_each_other(sky, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from merkhet.data import pack as p; from merkhet.execute import Shard\n"
+        "from merkhet.config.data import Columns, Data\n"
+        "p.SHARD_ROWS = 8; data = Data(table=Path(sys.argv[1]), columns=Columns(id='id', group='group'))\n"
+        "p.pack(data, Path(sys.argv[2]), shard=Shard.parse(sys.argv[3]))\n"
+    )
+    for attempt in range(3):
+        out = tmp_path / f"pack{attempt}"
+        command = [sys.executable, "-c", code, str(sky), str(out)]
+        parts = [subprocess.Popen([*command, f"{i}/3"], stderr=subprocess.PIPE, text=True) for i in (1, 2, 3)]
+        assert [(part.communicate()[1], part.returncode) for part in parts] == [("", 0)] * 3
+        images = np.load(out / "images.npy")
+        assert (images != 0).any(axis=(1, 2, 3)).all()
+        assert len(read_table(out / "index.parquet")) == 48
+        assert not list(out.glob(".*"))
+
+
+def test_parts_may_not_clear_each_other(sky, tmp_path):
+    with pytest.raises(ConfigError, match="--overwrite and --shard"):
+        pack(data_of(sky), tmp_path / "pack", shard=Shard.parse("1/2"), overwrite=True)
+
+
+def test_a_full_disk_is_one_clear_line(sky, tmp_path, monkeypatch):
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+        pack(data_of(sky), tmp_path / "pack")
 
 
 def test_one_shape_for_all(tmp_path, sky):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from merkhet.config.data import ReadSpec
 from merkhet.config.inputs import Band, InputSpec
-from merkhet.data.pixels import conform, conformed_noise, read_pixels
+from merkhet.data.pixels import check_units, conform, read_pixels
 from merkhet.errors import InputError
 from tests.skies import make_image, write_image
 
@@ -62,7 +62,6 @@ def test_infinities_become_invalid(tmp_path, rng):
     image[3, 4] = -np.inf
     pixels = read_pixels([write_image(tmp_path / "a.fits", image)], read=READ, channels=1, dims=2)
     assert np.isnan(pixels.image[0, 3, 4])
-    assert not pixels.finite
 
 
 def test_the_checksum_knows_pixels_and_not_names(tmp_path, rng):
@@ -109,10 +108,8 @@ def test_a_block_with_an_invalid_pixel_is_invalid():
     assert np.isnan(conform(image, InputSpec(bin=2), where="x")).sum() == 1
 
 
-def test_binned_noise_is_measured(rng):
-    white = rng.normal(size=(1, 200, 200)).astype(np.float32)
-    smooth = np.repeat(np.repeat(white[:, ::2, ::2], 2, 1), 2, 2)
-    spec, given_noise = InputSpec(bin=2), np.ones(1, np.float32)
-    assert conformed_noise(white, given_noise, spec) == pytest.approx([0.5], rel=0.05)
-    assert conformed_noise(smooth, given_noise, spec) == pytest.approx([1.0], rel=0.05)
-    assert conformed_noise(smooth, given_noise, InputSpec()) is given_noise
+def test_each_band_must_have_its_unit():
+    bands = (Band(name="counts", unit="count"), Band(name="exposure", unit="s"))
+    check_units(("ct", None), bands, where="x")
+    with pytest.raises(InputError, match=r"x: unit of band exposure is Jy; expected s\. Convert the image"):
+        check_units(("count", "Jy"), bands, where="x")

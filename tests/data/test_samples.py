@@ -24,7 +24,7 @@ def test_good_rows_are_measured(sky):
     assert samples.rejects == ()
     row = samples.table[5]
     assert row["mk_shape"] == "24x24"
-    assert row["mk_unit"] == "Jy/beam"
+    assert row["mk_unit_0"] == "Jy/beam"
     assert row["mk_scale"] == pytest.approx(1.8, rel=1e-6)
     assert (row["mk_ra"], row["mk_dec"]) == (pytest.approx(150.05), pytest.approx(2.0))
     assert row["mk_noise_0"] == pytest.approx(1e-3, rel=0.2)
@@ -74,7 +74,7 @@ REASONS = {
     "s004": "every pixel is NaN",
     "s005": "constant",
     "s006": "image is 32x32 px; expected 24x24 px",
-    "s007": "unit is K; expected Jy/beam",
+    "s007": "unit of band image is K; expected Jy/beam",
     "s008": "2 bands",
 }
 

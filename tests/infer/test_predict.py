@@ -67,7 +67,7 @@ def test_bad_files_are_set_aside_and_the_rest_is_answered(tmp_path, bundle, rng)
     assert len(read_table(tmp_path / "c.csv")) == 6
     reasons = {r["file"].rsplit("/")[-1]: r["reason"] for r in read_table(tmp_path / "c_rejects.csv")}
     assert set(reasons) == {"empty.fits", "text.fits", "nan.fits", "flat.fits", "shape.fits", "unit.fits", "gone.fits"}
-    assert "unit is K; expected Jy/beam" in reasons["unit.fits"]
+    assert "unit of band image is K; expected Jy/beam" in reasons["unit.fits"]
     assert "image is 30 x 30 px; expected 24 x 24 px" in reasons["shape.fits"]
 
 

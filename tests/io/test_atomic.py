@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from merkhet.errors import OutputError
-from merkhet.io.atomic import atomic_path, prepare_folder, refuse_existing, write_bytes, write_text
+from merkhet.io.atomic import atomic_path, prepare_folder, refuse_existing, write_text
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -25,12 +25,12 @@ def test_the_mode_of_the_old_file_is_kept_and_a_new_one_follows_the_umask(tmp_pa
     path = tmp_path / "a"
     old = os.umask(0o027)
     try:
-        write_bytes(path, b"1")
+        write_text(path, "1")
     finally:
         os.umask(old)
     assert path.stat().st_mode & 0o777 == 0o640
     path.chmod(0o604)
-    write_bytes(path, b"2")
+    write_text(path, "2")
     assert path.stat().st_mode & 0o777 == 0o604
 
 

@@ -10,6 +10,7 @@ import yaml
 from astropy.io import fits
 from astropy.table import Table
 
+from merkhet.bundle.spec import seal
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.experiment import Experiment
 from merkhet.evaluate.scores import evaluate_table
@@ -63,7 +64,7 @@ def bundle(spec: Experiment, *, rows: dict[str, int]) -> BundleSpec:
     }
     content = {"input": spec.input, "read": spec.data.read, "normalize": spec.normalize, "model": spec.model}
     return BundleSpec.model_validate(
-        {**content, "task": spec.task, "provenance": provenance, "weights_sha256": "ab" * 32, "hash": "cd" * 32}
+        {**content, "task": spec.task, "provenance": provenance, "weights_sha256": "ab" * 32}
     )
 
 
@@ -116,7 +117,7 @@ def write_run(
         task: dict[str, Any] = {"mode": mode, "classes": classes, "threshold": 0.5, "n_bootstrap": 200}
         metrics[split] = evaluate_table(table, **task, train_counts=counts, train_rows=train_rows)
     counted = {"train": train_rows, **dict.fromkeys(splits, rows)}
-    (folder / "bundle" / "bundle.json").write_text(bundle(spec, rows=counted).model_dump_json())
+    (folder / "bundle" / "bundle.json").write_text(seal(bundle(spec, rows=counted)).model_dump_json())
     (folder / "metrics.json").write_text(json.dumps(metrics))
     sides = np.repeat(list(counted), list(counted.values()))
     fields = [f"field {n // 3}" for n in range(len(sides))]

@@ -89,9 +89,9 @@ def test_setup_names_data_network_and_units(found):
 
 def test_provenance_and_citation(found):
     rows = dict(summary.provenance_rows(found))
-    assert rows["Model"] == "cd" * 32
+    assert rows["Model"] == found.bundle.hash
     assert rows["torch"] == "2.13.0"
     assert rows["Epoch kept"] == "7"
-    assert "cdcdcdcdcdcd" in summary.citation(found)
+    assert found.bundle.hash[:12] in summary.citation(found)
     bare = without(found, bundle=None)
     assert (summary.provenance_rows(bare), summary.citation(bare)) == ([], "")

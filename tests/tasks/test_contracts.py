@@ -1,20 +1,24 @@
 """The contracts hold data that is not one image: each toy goes through collate, fit steps, weights and decode."""
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 from safetensors.torch import load, save
 from torch.utils.data import DataLoader
 
-from merkhet.bundle.store import build_task
+from merkhet.bundle.store import build_task, load_bundle, save_bundle
+from merkhet.config.bundle import BundleSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.config.normalize import AsinhNoise, DatasetStandard
 from merkhet.config.training import AdamW, Train
 from merkhet.data.sample import Target, collate
 from merkhet.errors import ConfigError
 from merkhet.tasks.apply import apply_task
+from merkhet.tasks.base import Prediction
+from tests.bundle.bundles import PROVENANCE
 from tests.tasks import toys
 
 CUBE = InputSpec(dims=3, shape=(4, 8, 8))
@@ -98,6 +102,28 @@ def test_a_toy_task_goes_through_the_training_engine(name, tmp_path):
     assert np.isfinite(float(trainer.callback_metrics["train_loss"]))
 
 
+class ToyBundle(BundleSpec):
+    """A bundle of another package: its own architectures and tasks in the same folder."""
+
+    model: Annotated[toys.ToyMapNet | toys.ToyVectorNet | toys.ToyArrayNet, Field(discriminator="kind")]  # type: ignore[assignment]
+    task: Annotated[toys.ToyRestore | toys.ToyDetect | toys.ToyEvent, Field(discriminator="kind")]  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_toy_task_goes_through_a_bundle(name, tmp_path):
+    task, model, normalize, spec, samples = CASES[name]
+    mine = build(name).eval()
+    content = {"task": task, "model": model, "normalize": normalize, "input": spec, "read": {}}
+    bundle = ToyBundle.model_validate({**content, "provenance": PROVENANCE, "weights_sha256": ""})
+    save_bundle(tmp_path / "bundle", bundle, mine.state_dict())
+    loaded = load_bundle(tmp_path / "bundle", schema=ToyBundle).task
+    batch = collate(list(samples()))
+    with torch.inference_mode():
+        expected, found = mine(batch), loaded(batch)
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value)
+
+
 def test_an_image_to_image_answer_is_in_the_units_of_the_input():
     task, batch = build("cube"), collate(list(cubes()))
     with torch.no_grad():
@@ -113,6 +139,9 @@ def test_objects_say_which_sample_they_belong_to():
     ((_, prediction),) = apply_task(task.eval(), [batch], device=torch.device("cpu"))
     assert prediction.row is not None
     assert set(prediction.row) == set(range(6))
+    assert prediction.samples(6) is prediction.row
+    with pytest.raises(ValueError, match="other lengths"):
+        Prediction({"x": np.zeros(3)}).samples(2)
 
 
 def test_a_network_that_returns_the_wrong_thing_is_refused():

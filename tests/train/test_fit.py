@@ -19,7 +19,7 @@ from merkhet.config.data import Columns, Data
 from merkhet.data.pack import pack
 from merkhet.errors import ConfigError, InputError, MerkhetError, OutputError
 from merkhet.io.tables import read_table
-from merkhet.train.evaluate import evaluate_run, evaluate_table
+from merkhet.train.evaluate import evaluate_on_table, evaluate_run
 from merkhet.train.fit import fit
 from tests.skies import make_sky
 from tests.train.experiments import make_experiment
@@ -146,7 +146,7 @@ def test_a_killed_run_resumes_exactly(sky, tmp_path, signal_number):
 
 
 def test_resuming_another_experiment_is_refused(run, sky):
-    with pytest.raises(InputError, match="the run was started with another seed"):
+    with pytest.raises(InputError, match="the run was started with seed=7, not 8"):
         fit(make_experiment(sky, "seed=8"), run.folder, resume=True)
     with pytest.raises(InputError, match=r"holds no experiment\.yaml"):
         fit(make_experiment(sky), run.folder / "logs", resume=True)
@@ -157,7 +157,7 @@ def test_resuming_with_changed_data_is_refused(tmp_path):
     fit(make_experiment(table, "train.epochs=1"), tmp_path / "run")
     images = tmp_path / "sky" / "images"
     (images / "s000.fits").write_bytes((images / "s002.fits").read_bytes())
-    with pytest.raises(InputError, match="rows, pixels or sides are not those that the run was started with"):
+    with pytest.raises(InputError, match="rows, pixels, labels or sides are not those that the run was started with"):
         fit(make_experiment(table, "train.epochs=2"), tmp_path / "run", resume=True)
 
 
@@ -185,7 +185,7 @@ def test_optimizers_clipping_and_steps(sky, tmp_path, kind):
 
 
 def test_the_best_epoch_is_the_highest_where_higher_is_better(sky, tmp_path):
-    options = ("train.epochs=6", "train.monitor=val_accuracy", "train.monitor_mode=max")
+    options = ("train.epochs=6", "train.monitor=val_accuracy")
     run = fit(make_experiment(sky, *options), tmp_path / "run")
     accuracy = [float(row["val_accuracy"]) for row in history_of(run)]
     assert load_bundle(run.folder).spec.provenance.epoch == accuracy.index(max(accuracy)) + 1
@@ -241,7 +241,7 @@ def test_scores_can_be_renewed_and_other_tables_scored(run, sky, tmp_path):
     evaluate_run(copy)
     assert json.loads((copy / "metrics.json").read_text()) == json.loads(run.metrics.read_text())
     other = make_sky(tmp_path / "sky", 30, seed=9)
-    result = evaluate_table(run.bundle, other, tmp_path / "scores")
+    result = evaluate_on_table(run.bundle, other, tmp_path / "scores")
     assert json.loads(result.metrics.read_text())["test"]["n"] == 30
     assert len(read_table(result.predictions("test"))) == 30
 
@@ -274,7 +274,7 @@ def test_rejects_are_listed_and_too_many_stop_the_run(tmp_path):
         ("data.columns.label=klass", "klass"),
         ("task.classes=[single, triple]", "label 'double'; expected single, triple"),
         ("task.classes=[single, double, triple]", None),
-        ("train.monitor=val_los", "'val_los' is not recorded; recorded are"),
+        ("train.monitor=validation_loss", "'validation_loss' is not recorded; recorded are"),
         ("model.widths=[4,4,4,4,4,4,4,4]", "24"),
         ("split.kind=column", r"needs data\.columns\.split"),
         ("train.optimizer.lr=1e30", "training diverged in epoch"),

@@ -39,7 +39,7 @@ def evaluate(
         Replace an output that exists.
     """
     from merkhet.errors import ConfigError
-    from merkhet.train.evaluate import evaluate_run, evaluate_table
+    from merkhet.train.evaluate import evaluate_on_table, evaluate_run
     from merkhet.train.summary import headline, reject_count
 
     if (table is None) != (out is None):
@@ -47,7 +47,7 @@ def evaluate(
     if table is None or out is None:
         result = evaluate_run(run, device=device, workers=workers, console=output.console)
     else:
-        result = evaluate_table(
+        result = evaluate_on_table(
             run, table, out, root=root, device=device, workers=workers, overwrite=overwrite, console=output.console
         )
     rejected = reject_count(result)

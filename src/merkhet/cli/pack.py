@@ -1,6 +1,7 @@
 """``merkhet pack``."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 from merkhet.cli.output import QUIET_DEFAULT, Output
 
@@ -13,7 +14,9 @@ def pack(
     path_column: tuple[str, ...] = ("path",),
     id_column: str | None = None,
     root: Path | None = None,
-    shape: tuple[int, int] | None = None,
+    bands: int | None = None,
+    dims: Literal[2, 3] = 2,
+    shape: tuple[int, ...] | None = None,
     hdu: str | None = None,
     plane: int | None = None,
     workers: int | None = None,
@@ -40,9 +43,13 @@ def pack(
         Column of the unique name; the path where absent.
     root
         Folder that relative paths start from; the table's own where absent.
+    bands
+        Number of bands that one file holds, if not one.
+    dims
+        2 for images, 3 for cubes.
     shape
-        Crop or pad every image to this many rows and columns; images of another shape than the first are rejected
-        where absent.
+        Crop or pad every image to this many rows and columns (planes first for a cube); images of another shape than
+        the first are rejected where absent.
     hdu
         HDU of the image by index or name; the first image where absent.
     plane
@@ -54,20 +61,22 @@ def pack(
     overwrite
         Replace an output that exists.
     """
-    from merkhet.config.data import Columns, Data, ReadSpec
-    from merkhet.config.inputs import Band, InputSpec
+    from merkhet.cli.options import make_columns, make_read
+    from merkhet.config.data import Data
+    from merkhet.config.inputs import InputSpec
+    from merkhet.config.load import validate
     from merkhet.data.pack import pack as run_pack
     from merkhet.execute import Shard, default_workers
 
-    columns = Columns(path=path_column[0] if len(path_column) == 1 else path_column, id=id_column)
-    read = ReadSpec(hdu=int(hdu) if hdu is not None and hdu.isdigit() else hdu, plane=plane)
-    bands = tuple(Band(name=name) for name in path_column)
-    spec = InputSpec(bands=bands, shape=shape, fit="exact" if shape is None else "center")
+    names = path_column if bands is None else [f"band_{number}" for number in range(bands)]
+    spec: dict[str, Any] = {"bands": [{"name": name} for name in names], "dims": dims, "shape": shape}
+    spec["fit"] = "exact" if shape is None else "center"
+    data = Data(table=table, root=root, columns=make_columns(path_column, id_column), read=make_read(hdu, plane))
     with output.progress("packing") as progress:
         result = run_pack(
-            Data(table=table, root=root, columns=columns, read=read),
+            data,
             out,
-            spec=spec,
+            spec=validate(InputSpec, spec, source="pack"),
             workers=workers or default_workers(),
             shard=Shard.parse(shard),
             overwrite=overwrite,

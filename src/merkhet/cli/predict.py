@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from merkhet.cli.output import QUIET_DEFAULT, Output
+from merkhet.config.inference import BackendName, Precision
 
 
 def predict(
@@ -13,10 +14,13 @@ def predict(
     write_header: bool = False,
     path_column: tuple[str, ...] = ("path",),
     id_column: str | None = None,
+    root: Path | None = None,
     hdu: str | None = None,
     plane: int | None = None,
     batch_size: int = 64,
     device: str = "auto",
+    backend: BackendName = "torch",
+    precision: Precision = "f32",
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
 ) -> int:
@@ -40,6 +44,8 @@ def predict(
         Column of the file where an input is a table; once per band.
     id_column
         Column of the name where an input is a table.
+    root
+        Folder that a table's relative paths start from; the table's own where absent.
     hdu
         HDU of the image by index or name.
     plane
@@ -48,15 +54,29 @@ def predict(
         Images that go through the network together.
     device
         auto, cpu, cuda, cuda:1 or mps.
+    backend
+        What runs the network: torch, or openvino, which is faster on a processor (pip install 'merkhet[openvino]').
+    precision
+        f32, or with openvino bf16: faster still; how far it moves probabilities is measured and said.
     overwrite
         Replace an output that exists.
     """
-    from merkhet.config.data import Columns
+    from merkhet.cli.options import make_columns, make_read
     from merkhet.infer.model import load
     from merkhet.infer.predict import predict as run_predict
 
-    trained = load(model, device=device, hdu=int(hdu) if hdu is not None and hdu.isdigit() else hdu, plane=plane)
-    columns = Columns(path=path_column[0] if len(path_column) == 1 else path_column, id=id_column)
+    read = make_read(hdu, plane)
+    trained = load(
+        model,
+        device=device,
+        backend=backend,
+        precision=precision,
+        hdu=read.hdu,
+        plane=read.plane,
+    )
+    if backend != "torch":
+        output.say(f"backend: {trained.backend}")
+    columns = make_columns(path_column, id_column)
     with output.progress("predicting") as progress:
         result = run_predict(
             trained,
@@ -64,6 +84,7 @@ def predict(
             out=out,
             write_header=write_header,
             columns=columns,
+            root=root,
             batch_size=batch_size,
             overwrite=overwrite,
             progress=progress,

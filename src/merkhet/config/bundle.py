@@ -21,6 +21,7 @@ class Provenance(Config):
     seed: int
     data_fingerprint: str
     rows: dict[str, int]
+    train_counts: dict[str, int] = {}
     epoch: int
     experiment: dict[str, Any]
 

@@ -56,15 +56,19 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """Return ``content`` with ``key.sub=value`` overrides applied; values are parsed as YAML.
 
-    An index addresses a list (``augment.0.sigma=0.1``). Keys are checked later, by the schema.
+    An index addresses a list (``augment.0.sigma=0.1``); ``key=`` takes a key out, so that its default holds. Keys are
+    checked later, by the schema.
     """
     result: dict[str, Any] = _copy(content)
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"{override}: an override is written key.sub=value, for example train.epochs=20")
-        _assign(result, key.split("."), parse_yaml(text, source=override), override)
+        _assign(result, key.split("."), parse_yaml(text, source=override) if text else _REMOVE, override)
     return result
+
+
+_REMOVE = object()
 
 
 def _copy(value: Any) -> Any:
@@ -86,7 +90,9 @@ def _assign(node: Any, keys: list[str], value: Any, override: str) -> None:
                 node[place] = {}
         else:
             raise ConfigError(f"{override}: {'.'.join(keys[:depth])} is a single value and has no key {key!r}")
-        if last:
+        if last and value is _REMOVE and isinstance(node, dict):
+            node.pop(place, None)
+        elif last:
             node[place] = value
         else:
             node = node[place]

@@ -1,16 +1,49 @@
 """Schemas of the tasks: what is learned, and how an output becomes an answer."""
 
+import re
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from merkhet.config.base import Component
 
+COMMON_COLUMNS = ("id", "image", "ra", "dec", "x", "y", "flags", "model")
+"""Columns that every catalog has."""
+
 
 class Task(Component):
-    """Base of every task's schema; ``needs`` is what the task asks of a network's output."""
+    """Base of every task's schema.
+
+    Attributes
+    ----------
+    needs
+        What the task asks of a network's output.
+    header
+        FITS keywords that ``predict --write-header`` writes, and the column of the answer that each takes.
+    """
 
     needs: ClassVar[Literal["vector", "map"]] = "vector"
+    header: dict[str, str] = {"MKMODEL": "model"}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of an answer."""
+        return ()
+
+    @property
+    def answers(self) -> str:
+        """What is answered, in a line; a head can be taken over where this is the same."""
+        return self.target
+
+    @model_validator(mode="after")
+    def _header_columns(self) -> Self:
+        known = {*COMMON_COLUMNS, *self.columns}
+        for keyword, column in self.header.items():
+            if not re.fullmatch(r"[A-Z0-9_-]{1,8}", keyword):
+                raise ValueError(f"header: {keyword!r} is no FITS keyword (up to 8 of A-Z, 0-9, _ and -)")
+            if column not in known:
+                raise ValueError(f"header: {keyword} takes column {column!r}; there are {', '.join(sorted(known))}")
+        return self
 
 
 class Classify(Task):
@@ -25,8 +58,6 @@ class Classify(Task):
         ``balanced`` weights the loss by inverse class frequency; numbers, one per class, are used as given.
     categories
         Named steps of the probability, highest first met wins; below all of them stands ``below``.
-    header
-        FITS keywords that ``predict --write-header`` writes, and the column of the answer that each takes.
     """
 
     target: ClassVar[str] = "merkhet.tasks.classify:ClassifyTask"
@@ -37,9 +68,19 @@ class Classify(Task):
     label_smoothing: NonNegativeFloat = Field(0.0, lt=1)
     dropout: NonNegativeFloat = Field(0.0, lt=1)
     threshold: float = Field(0.5, gt=0, lt=1)
-    categories: dict[str, float] = {"confident": 0.9, "likely": 0.7}
+    categories: dict[str, Annotated[float, Field(gt=0, le=1)]] = {"confident": 0.9, "likely": 0.7}
     below: str = "uncertain"
     header: dict[str, str] = {"MKLABEL": "label", "MKPROB": "probability", "MKMODEL": "model"}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of an answer."""
+        return ("label", "probability", "category", *(f"p_{name}" for name in self.classes))
+
+    @property
+    def answers(self) -> str:
+        """Mode and classes, in order."""
+        return f"{self.mode}: {', '.join(self.classes)}"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

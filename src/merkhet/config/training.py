@@ -1,9 +1,9 @@
 """Schemas of training: optimizer, schedule, stopping, hardware, fine-tuning."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from merkhet.config.base import Config
 
@@ -100,7 +100,7 @@ class Train(Config):
         ``shuffle`` visits each row once a pass; ``balanced`` draws every class equally often.
     monitor, monitor_mode
         Column of the history that chooses the best epoch, the plateau and the early stop, and whether its lowest or
-        its highest value is best.
+        its highest value is best; a loss and an accuracy speak for themselves.
     early_stopping_patience
         Epochs without improvement of ``monitor`` before training stops; never where absent.
     gradient_clip
@@ -120,7 +120,7 @@ class Train(Config):
     optimizer: Optimizer = AdamW()
     schedule: Schedule = Cosine()
     monitor: str = "val_loss"
-    monitor_mode: Literal["min", "max"] = "min"
+    monitor_mode: Literal["min", "max"] | None = None
     early_stopping_patience: PositiveInt | None = None
     gradient_clip: PositiveFloat | None = None
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
@@ -131,6 +131,17 @@ class Train(Config):
     devices: int | str | list[int] = "auto"
     num_nodes: PositiveInt = 1
     strategy: str = "auto"
+
+    @model_validator(mode="after")
+    def _direction(self) -> Self:
+        if self.monitor_mode is None and not any(name in self.monitor for name in ("loss", "accuracy")):
+            raise ValueError(f"monitor {self.monitor!r} needs monitor_mode, min or max")
+        return self
+
+    @property
+    def direction(self) -> Literal["min", "max"]:
+        """Whether the lowest or the highest monitored value is best."""
+        return self.monitor_mode or ("max" if "accuracy" in self.monitor else "min")
 
     def trainer_options(self) -> dict[str, Any]:
         """Return what goes to Lightning's Trainer unchanged."""

@@ -1,56 +1,85 @@
 """The dataset: samples as batches, from packed arrays or from files, in the same way."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from merkhet.config.data import Data
+from merkhet.config.data import Data, ReadSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.data.arrays import FloatArray, Rows
 from merkhet.data.measured import PREFIX, measured_noise
 from merkhet.data.pack import IMAGES
-from merkhet.data.pixels import conform, conformed_noise, read_pixels
+from merkhet.data.pixels import conform, read_pixels
 from merkhet.data.sample import Batch, Kind, Target
 from merkhet.data.samples import SampleTable, row_paths
 from merkhet.errors import InputError
 
 
-class FileSource:
+class PixelSource(Protocol):
+    """Where the pixels of a sample table are."""
+
+    def fetch(self, rows: Rows, spec: InputSpec) -> FloatArray:
+        """Return ``(n, C, *S)`` at the shape that the network takes."""
+
+
+class TargetSource(Protocol):
+    """Where a target is: a column in memory, or whatever a later case reads from files."""
+
+    def fetch(self, rows: Rows) -> Target:
+        """Return the batched target of the given rows."""
+
+
+@dataclass(frozen=True)
+class TargetColumn:
+    """A target held in memory, one value per row."""
+
+    kind: Kind
+    values: npt.NDArray[Any]
+
+    def fetch(self, rows: Rows) -> Target:
+        """Return the values of the given rows."""
+        return Target(self.kind, torch.from_numpy(np.ascontiguousarray(self.values[rows])))
+
+
+class FilePixels:
     """Pixels read from the sample's own files each time they are asked for."""
 
-    def __init__(self, paths: Sequence[tuple[Path, ...]], data: Data, spec: InputSpec) -> None:
-        self.paths, self._read, self._spec = paths, data.read, spec
+    def __init__(self, paths: Sequence[tuple[Path, ...]], read: ReadSpec) -> None:
+        self._paths, self._read = paths, read
 
-    def read(self, row: int) -> FloatArray:
-        """Return one sample as it stands in its files, ``(C, *S)``."""
-        return read_pixels(self.paths[row], read=self._read, channels=self._spec.channels, dims=self._spec.dims).image
+    def fetch(self, rows: Rows, spec: InputSpec) -> FloatArray:
+        """Read the files of each row."""
+        return np.stack([self._one(self._paths[row], spec) for row in rows])
+
+    def _one(self, paths: tuple[Path, ...], spec: InputSpec) -> FloatArray:
+        pixels = read_pixels(paths, read=self._read, channels=spec.channels, dims=spec.dims)
+        return conform(pixels.image, spec, where=paths[0])
 
 
-class PackSource:
+class PackedPixels:
     """Pixels from the memory-mapped array of a pack; the map is opened anew in every process."""
 
     def __init__(self, folder: Path, rows: Rows) -> None:
         self.path, self._rows = folder / IMAGES, rows
-        self._images: npt.NDArray[np.float32] | None = None
+        self._images: FloatArray | None = None
 
-    @property
-    def images(self) -> FloatArray:
-        """The packed array ``(rows, C, *S)``."""
+    def fetch(self, rows: Rows, spec: InputSpec) -> FloatArray:
+        """Gather the rows in one step."""
         if self._images is None:
-            try:
-                self._images = np.load(self.path, mmap_mode="r")
-            except (OSError, ValueError) as error:
-                raise InputError(self.path, f"cannot be read: {error}", action="Pack the table again") from error
-        return self._images
+            self._images = self._open()
+        return conform(self._images[self._rows[rows]], spec, where=self.path)
 
-    def gather(self, rows: Rows) -> FloatArray:
-        """Return samples as they stand in the pack, ``(n, C, *S)``."""
-        gathered: FloatArray = self.images[self._rows[rows]]
-        return gathered
+    def _open(self) -> FloatArray:
+        try:
+            images: FloatArray = np.load(self.path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise InputError(self.path, f"cannot be read: {error}", action="Pack the table again") from error
+        return images
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_images": None}
@@ -66,7 +95,7 @@ class SampleDataset:
     data, spec
         Where pixels are, and what the network takes.
     targets
-        ``{name: (kind, values)}`` with one value per row.
+        What is to be learned, by name.
     """
 
     def __init__(
@@ -75,60 +104,30 @@ class SampleDataset:
         *,
         data: Data,
         spec: InputSpec,
-        targets: Mapping[str, tuple[Kind, npt.NDArray[Any]]] | None = None,
+        targets: Mapping[str, TargetSource] | None = None,
     ) -> None:
         self.spec = spec
         self.targets = dict(targets or {})
-        self.finite = np.asarray(samples.table[PREFIX + "finite"], dtype=bool)
         self.noise = measured_noise(samples.table, channels=spec.channels)
-        self._noise_is_final = np.full(len(samples), spec.bin == 1)
-        self._source: PackSource | FileSource
+        self._finite = np.asarray(samples.table[PREFIX + "finite"], dtype=bool) & (spec.fit != "center")
+        self.pixels: PixelSource
         if samples.pack is not None:
-            rows = np.asarray(samples.table[PREFIX + "row"], dtype=np.int64)
-            self._source = PackSource(samples.pack, rows)
+            self.pixels = PackedPixels(samples.pack, np.asarray(samples.table[PREFIX + "row"], dtype=np.int64))
         else:
             root = data.root or data.table.parent
-            self._source = FileSource(row_paths(samples.table, data.columns, root=root), data, spec)
-        self._labels = [str(path) for path in samples.table[PREFIX + "path"]]
+            self.pixels = FilePixels(row_paths(samples.table, data.columns, root=root), samples.read)
 
     def __len__(self) -> int:
         return len(self.noise)
 
     def fetch(self, rows: Rows) -> Batch:
         """Return a batch (see :mod:`merkhet.data.sample`) of the given rows."""
-        image = self._pixels(rows)
-        if self.finite[rows].all() and self.spec.fit != "center":
-            valid = np.ones(image.shape, dtype=bool)
-        else:
-            valid = np.isfinite(image)
-        targets = {
-            name: Target(kind, torch.from_numpy(np.ascontiguousarray(values[rows])))
-            for name, (kind, values) in self.targets.items()
-        }
+        image = self.pixels.fetch(rows, self.spec)
+        valid = np.ones(image.shape, dtype=bool) if self._finite[rows].all() else np.isfinite(image)
         return {
             "image": torch.from_numpy(image),
             "valid": torch.from_numpy(valid),
             "noise": torch.from_numpy(self.noise[rows]),
-            "target": targets,
+            "target": {name: source.fetch(rows) for name, source in self.targets.items()},
             "index": torch.from_numpy(np.ascontiguousarray(rows)),
         }
-
-    def _pixels(self, rows: Rows) -> FloatArray:
-        if isinstance(self._source, PackSource):
-            images = self._source.gather(rows)
-            self._settle_noise(rows, images)
-            return conform(images, self.spec, where=self._source.path)
-        read = [self._source.read(int(row)) for row in rows]
-        self._settle_noise(rows, read)
-        return np.stack(
-            [conform(image, self.spec, where=self._labels[row]) for row, image in zip(rows, read, strict=True)]
-        )
-
-    def _settle_noise(self, rows: Rows, images: Iterable[FloatArray]) -> None:
-        """Measure the noise of binned parent images the first time that they are read."""
-        if self._noise_is_final[rows].all():
-            return
-        for row, image in zip(rows, images, strict=True):
-            if not self._noise_is_final[row]:
-                self.noise[row] = conformed_noise(image, self.noise[row], self.spec)
-                self._noise_is_final[row] = True

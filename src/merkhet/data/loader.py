@@ -89,12 +89,11 @@ class TrainSampler:
 
 
 class InOrder:
-    """Every row once, in order, shared out over the processes batch by batch."""
+    """Every row once, in order, dealt out to the processes one by one."""
 
     def __init__(self, n: int, *, batch_size: int, rank: int = 0, world: int = 1) -> None:
-        rows = np.arange(n)
-        batches = [rows[i : i + batch_size] for i in range(0, n, batch_size)]
-        self._batches = batches[rank::world]
+        rows = np.arange(rank, n, world)
+        self._batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from astropy.table import Table
 
 from merkhet.config.data import ReadSpec
+from merkhet.data.arrays import FloatArray
 from merkhet.data.pixels import Pixels, read_pixels
 from merkhet.errors import InputError
 from merkhet.io.wcs import sky_center
@@ -32,11 +33,9 @@ class Measured:
     reason
         Why the sample is rejected; empty for a good one.
     shape
-        Spatial shape as text, ``150x150``.
+        Spatial shape of the stored pixels as text, ``150x150``.
     finite
         True if no pixel is invalid.
-    unit
-        Unit in the header, empty where there is none.
     scale
         Pixel scale in arcsec, NaN without a WCS.
     ra, dec
@@ -44,7 +43,9 @@ class Measured:
     crc
         CRC-32 of the pixels: the same image under two names has one checksum.
     noise
-        Sky sigma per band, in the image's units; columns ``mk_noise_0``, ``mk_noise_1``, ...
+        Sky sigma per band of the whole image, in its units; columns ``mk_noise_0``, ``mk_noise_1``, ...
+    unit
+        Unit per band as the header spells it, empty where there is none; columns ``mk_unit_0``, ...
     """
 
     row: int
@@ -52,31 +53,32 @@ class Measured:
     reason: str = ""
     shape: str = ""
     finite: bool = False
-    unit: str = ""
     scale: float = np.nan
     ra: float = np.nan
     dec: float = np.nan
     crc: int = -1
     noise: tuple[float, ...] = ()
+    unit: tuple[str, ...] = ()
 
 
-def measure(row: int, paths: Sequence[Path], pixels: Pixels) -> Measured:
-    """Measure one sample that has been read."""
+def measure(row: int, paths: Sequence[Path], pixels: Pixels, *, stored: FloatArray | None = None) -> Measured:
+    """Measure one sample that has been read; ``stored`` is what is kept of it, if that is not all."""
     info = pixels.info
+    kept = pixels.image if stored is None else stored
     wcs = info.wcs if info is not None else None
     scale = info.pixel_scale_arcsec if info is not None else None
     ra, dec = sky_center(wcs, pixels.image.shape[-2:]) if wcs is not None else (np.nan, np.nan)
     return Measured(
         row=row,
         path=str(paths[0]),
-        shape=shape_text(pixels.image.shape[1:]),
-        finite=pixels.finite,
-        unit=(info.unit if info is not None else None) or "",
+        shape=shape_text(kept.shape[1:]),
+        finite=bool(np.isfinite(kept).all()),
         scale=np.nan if scale is None else scale,
         ra=ra,
         dec=dec,
         crc=pixels.checksum,
         noise=tuple(float(sigma) for sigma in pixels.noise),
+        unit=tuple(unit or "" for unit in pixels.units),
     )
 
 
@@ -105,11 +107,12 @@ def add_measured(table: Table, results: Sequence[Measured], *, channels: int) ->
     results = sorted(results, key=lambda item: item.row)
     added = table.copy()
     for field in fields(Measured):
-        if field.name != "noise":
+        if field.name not in ("noise", "unit"):
             added[PREFIX + field.name] = [getattr(item, field.name) for item in results]
     for band in range(channels):
         values = [item.noise[band] if item.noise else np.nan for item in results]
         added[f"{PREFIX}noise_{band}"] = np.array(values, dtype=np.float32)
+        added[f"{PREFIX}unit_{band}"] = [item.unit[band] if item.unit else "" for item in results]
     return added
 
 

@@ -11,12 +11,14 @@ A pack is a folder::
 Any number of processes and machines may work on one pack (``--workers``, ``--shard i/n``).
 """
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -26,8 +28,8 @@ from merkhet.config.data import Data, ReadSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.data.measured import Measured, add_measured, measure
 from merkhet.data.pixels import conform, read_pixels
-from merkhet.data.samples import PACK_INDEX, from_measured, read_rows, row_paths
-from merkhet.errors import InputError, OutputError
+from merkhet.data.samples import PACK_HEADER, PACK_INDEX, from_measured, read_rows, row_paths
+from merkhet.errors import ConfigError, InputError, OutputError
 from merkhet.execute import Progress, Shard, pool, unordered_map
 from merkhet.io.atomic import os_errors, prepare_folder, write_text
 from merkhet.io.rejects import write_rejects
@@ -86,6 +88,8 @@ def pack(
         The table is unusable or none of its first images can be read.
     """
     spec, shard = spec or InputSpec(), shard or Shard()
+    if overwrite and shard.count > 1:
+        raise ConfigError("--overwrite and --shard: the parts would clear each other; remove the old pack first")
     table = read_rows(data)
     paths = row_paths(table, data.columns, root=data.root or data.table.parent)
     if spec.shape is None:
@@ -124,38 +128,53 @@ def _first_shape(
 def _open(
     out: Path, table: Table, paths: Sequence[tuple[Path, ...]], *, spec: InputSpec, data: Data, overwrite: bool
 ) -> None:
-    """Create the pack, or check that ``out`` is an unfinished pack of the same rows and options."""
+    """Claim the folder for this pack, or check that it holds an unfinished pack of the same rows and options.
+
+    The header is the claim: it is linked into place, which only one of several processes that start together can do.
+    """
     content = json.dumps([[str(p) for p in files] for files in paths] + [table.colnames])
     digest = hashlib.sha256((content + spec.model_dump_json() + data.read.model_dump_json()).encode()).hexdigest()
     header = {"format": FORMAT_VERSION, "merkhet": __version__, "rows": len(paths), "fingerprint": digest}
-    header["input"] = spec.model_dump(mode="json")
-    marker = out / "pack.json"
-    if marker.is_file() and not overwrite:
-        if (out / PACK_INDEX).is_file():
-            raise OutputError(out, "holds a finished pack", action="Choose another name, or pass --overwrite")
-        if json.loads(marker.read_text())["fingerprint"] != digest:
-            raise OutputError(
-                out, "holds an unfinished pack of other rows or options", action="Finish that one, or pass --overwrite"
-            )
-    else:
-        prepare_folder(out, overwrite=overwrite)
+    header |= {"input": spec.model_dump(mode="json"), "read": data.read.model_dump(mode="json")}
+    marker = out / PACK_HEADER
+    if overwrite or not marker.is_file():
+        if not overwrite and out.is_dir() and all(path.name.startswith(".") for path in out.iterdir()):
+            pass  # another process has just made the folder and is about to claim it
+        else:
+            prepare_folder(out, overwrite=overwrite)
+        with os_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            _link_new(marker, lambda temporary: temporary.write_text(json.dumps(header, indent=1), encoding="utf-8"))
+    if (out / PACK_INDEX).is_file():
+        raise OutputError(out, "holds a finished pack", action="Choose another name, or pass --overwrite")
+    if json.loads(marker.read_text(encoding="utf-8"))["fingerprint"] != digest:
+        raise OutputError(
+            out, "holds an unfinished pack of other rows or options", action="Finish that one, or pass --overwrite"
+        )
     with os_errors(out):
         (out / "shards").mkdir(exist_ok=True)
-        _allocate(out / IMAGES, (len(paths), spec.channels, *(spec.shape or ())))
-        write_text(marker, json.dumps(header, indent=1))
+        if not (out / IMAGES).exists():
+            shape = (len(paths), spec.channels, *(spec.shape or ()))
+            _link_new(out / IMAGES, lambda temporary: _allocate(temporary, shape))
+
+
+def _link_new(path: Path, write: Callable[[Path], Any]) -> None:
+    """Make a file whole under a private name, then give it its own unless another process was faster."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(temporary)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> None:
-    """Create a sparse array file; processes that start together agree on one, since a link cannot be made twice."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-        if not path.exists():
-            os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Create the array with all its blocks, so that a full disk is an error now and no bus error later."""
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
 def _ledger(folder: Path, number: int) -> Path:
@@ -169,8 +188,8 @@ def _pack_shard(job: _ShardJob) -> int:
     for row, files in enumerate(job.paths, start=job.start):
         try:
             pixels = read_pixels(files, read=job.read, channels=job.spec.channels, dims=job.spec.dims)
-            images[row] = conform(pixels.image, job.spec, where=files[0])
-            measured.append(measure(row, files, pixels))
+            images[row] = stored = conform(pixels.image, job.spec, where=files[0])
+            measured.append(measure(row, files, pixels, stored=stored))
         except InputError as error:
             measured.append(Measured(row=row, path=error.where, reason=error.reason))
     with os_errors(job.folder / IMAGES):

@@ -9,11 +9,12 @@ from zlib import crc32
 import numpy as np
 
 from merkhet.config.data import ReadSpec
-from merkhet.config.inputs import InputSpec
+from merkhet.config.inputs import Band, InputSpec
 from merkhet.data.arrays import FloatArray
 from merkhet.data.noise import sky_noise
 from merkhet.errors import InputError
 from merkhet.io.fits import ImageInfo, read_image
+from merkhet.io.units import same_unit
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,14 @@ class Pixels:
         float32 ``(C,)``: sky sigma of the whole image.
     info
         Header facts of the first file; None for an array that came from no file.
+    units
+        Unit of each band as its file spells it; None where it says none.
     """
 
     image: FloatArray
     noise: FloatArray
     info: ImageInfo | None
-
-    @property
-    def finite(self) -> bool:
-        """True if every pixel is valid."""
-        return bool(np.isfinite(self.image).all())
+    units: tuple[str | None, ...]
 
     @property
     def checksum(self) -> int:
@@ -65,11 +64,15 @@ def read_pixels(paths: Sequence[Path], *, read: ReadSpec, channels: int, dims: i
             action="Resample them first",
         )
     image = np.stack(arrays) if len(arrays) > 1 or arrays[0].ndim == dims else arrays[0]
-    return from_array(image, read_in[0][1], where=paths[0], channels=channels, dims=dims)
+    infos = [info for _, info in read_in]
+    return from_array(image, infos, where=paths[0], channels=channels, dims=dims)
 
 
-def from_array(image: FloatArray, info: ImageInfo | None, *, where: str | Path, channels: int, dims: int) -> Pixels:
-    """Check an array of bands ``(C, *S)`` and measure its noise; raise as :func:`read_pixels` does."""
+def from_array(image: FloatArray, infos: Sequence[ImageInfo], *, where: str | Path, channels: int, dims: int) -> Pixels:
+    """Check an array of bands ``(C, *S)`` and measure its noise; raise as :func:`read_pixels` does.
+
+    ``infos`` holds the header facts of one file per band, of the one file, or nothing for an array from no file.
+    """
     if image.ndim != dims + 1:
         layout = "(y, x)" if dims == 2 else "(z, y, x)"
         action = "Select a plane with data.read.plane=0 (--plane 0)" if image.ndim > dims + 1 else ""
@@ -87,7 +90,31 @@ def from_array(image: FloatArray, info: ImageInfo | None, *, where: str | Path, 
         raise InputError(where, "every pixel is NaN or infinite", expected="some valid pixels")
     if all(band.size == 0 or (band == band[0]).all() for band in (image[c][valid[c]] for c in range(channels))):
         raise InputError(where, "the image is constant", expected="pixels that differ")
-    return Pixels(image, sky_noise(image, valid), info)
+    units = [info.unit for info in infos] or [None]
+    return Pixels(
+        image,
+        sky_noise(image, valid),
+        info=infos[0] if infos else None,
+        units=tuple(units if len(units) == channels else units[:1] * channels),
+    )
+
+
+def check_units(units: Sequence[str | None], bands: Sequence[Band], *, where: str | Path) -> None:
+    """Refuse a band whose file names another unit than the model's band; a file that names none is believed.
+
+    Raises
+    ------
+    InputError
+        Names the band, both units and what to do.
+    """
+    for unit, band in zip(units, bands, strict=True):
+        if unit and band.unit and not same_unit(unit, band.unit):
+            raise InputError(
+                where,
+                f"unit of band {band.name} is {unit}",
+                expected=band.unit,
+                action="Convert the image, or set input.bands",
+            )
 
 
 def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatArray:
@@ -111,17 +138,6 @@ def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatAr
             )
         image = _center(image, spec.shape)
     return _bin(image, spec) if spec.bin > 1 else image
-
-
-def conformed_noise(pixels: FloatArray, noise: FloatArray, spec: InputSpec) -> FloatArray:
-    """Return the sky sigma of the parent image at the resolution that the network sees, ``(C,)``.
-
-    Binned noise is measured, not scaled: noise that is correlated over the beam does not average down as 1/bin.
-    """
-    if spec.bin == 1:
-        return noise
-    binned = _bin(pixels, spec)
-    return sky_noise(binned, np.isfinite(binned))
 
 
 def _size(shape: tuple[int, ...]) -> str:

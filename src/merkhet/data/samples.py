@@ -1,13 +1,15 @@
 """From the user's table to the list of usable samples, packed or not."""
 
-from dataclasses import dataclass, replace
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
 
-from merkhet.config.data import Columns, Data
+from merkhet.config.data import Columns, Data, ReadSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.data.measured import PREFIX, Examination, Measured, add_measured, examine, shape_from_text, shape_text
 from merkhet.errors import InputError
@@ -16,7 +18,7 @@ from merkhet.io.rejects import Reject
 from merkhet.io.tables import read_table, require_columns, select_rows
 from merkhet.io.units import same_unit
 
-PACK_INDEX = "index.parquet"
+PACK_INDEX, PACK_HEADER = "index.parquet", "pack.json"
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,14 @@ class SampleTable:
         Rows left out so far.
     pack
         Folder of packed pixels, or None where pixels are read from the files of each row.
+    read
+        How pixels were, or are to be, taken out of the files.
     """
 
     table: Table
     rejects: tuple[Reject, ...] = ()
     pack: Path | None = None
+    read: ReadSpec = field(default_factory=ReadSpec)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -57,10 +62,10 @@ class SampleTable:
         total = len(self.table) + len(self.rejects)
         if len(self.table) and len(self.rejects) <= max_fraction * total:
             return
-        reasons = [reject.reason for reject in self.rejects]
+        ((commonest, _),) = Counter(reject.reason for reject in self.rejects).most_common(1) or (("no row is left", 0),)
         raise InputError(
             self.table.meta.get("source", "the table"),
-            f"{len(self.rejects)} of {total} rows cannot be used, most often: {max(set(reasons), key=reasons.count)}",
+            f"{len(self.rejects)} of {total} rows cannot be used, most often: {commonest}",
             expected=f"at most {max_fraction:.0%} and at least one good row",
             action="See rejects.csv; mend the rows, leave them out with data.where, or raise data.max_reject_fraction",
         )
@@ -80,7 +85,7 @@ def sample_groups(table: Table, columns: Columns) -> npt.NDArray[np.str_]:
 
 def row_paths(table: Table, columns: Columns, *, root: Path) -> list[tuple[Path, ...]]:
     """Return the files of each row; relative paths start from ``root``."""
-    per_band = [[root / str(name) for name in table[column]] for column in columns.paths]
+    per_band = [[root.absolute() / str(name) for name in table[column]] for column in columns.paths]
     return list(zip(*per_band, strict=True))
 
 
@@ -121,7 +126,7 @@ def load_samples(
     """
     table = read_rows(data, needed=needed)
     if data.table.is_dir():
-        return from_measured(table, pack=data.table)
+        return from_measured(table, pack=data.table, read=_read_of_pack(data))
     paths = row_paths(table, data.columns, root=data.root or data.table.parent)
     jobs = [Examination(n, files, spec.channels, spec.dims, data.read) for n, files in enumerate(paths)]
     results: list[Measured] = []
@@ -130,42 +135,62 @@ def load_samples(
             results.append(result)
             if progress:
                 progress(len(results), len(jobs))
-    return from_measured(add_measured(table, results, channels=spec.channels))
+    return from_measured(add_measured(table, results, channels=spec.channels), read=data.read)
 
 
-def from_measured(table: Table, *, pack: Path | None = None) -> SampleTable:
+def _read_of_pack(data: Data) -> ReadSpec:
+    """Return how the packed pixels were taken out of their files; asking for another way now is an error."""
+    header = json.loads((data.table / PACK_HEADER).read_text(encoding="utf-8"))
+    packed = ReadSpec.model_validate(header["read"])
+    if data.read not in (ReadSpec(), packed):
+        raise InputError(
+            data.table, f"was packed with {packed}", expected=str(data.read), action="Leave out data.read, or pack anew"
+        )
+    return packed
+
+
+def from_measured(table: Table, *, pack: Path | None = None, read: ReadSpec | None = None) -> SampleTable:
     """Part a table with measured columns into usable rows and rejects."""
     reasons = np.asarray(table[PREFIX + "reason"]).astype(str)
     bad = reasons != ""
-    return SampleTable(table, pack=pack).reject(bad, list(reasons[bad]), stage="read")
+    return SampleTable(table, pack=pack, read=read or ReadSpec()).reject(bad, list(reasons[bad]), stage="read")
 
 
 def resolve_input(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, SampleTable]:
-    """Fill in what ``spec`` leaves open (shape, unit, pixel scale) and reject the rows that contradict it.
+    """Fill in what ``spec`` leaves open (shape, units, pixel scale) and reject the rows that contradict it.
 
-    The commonest shape and unit of the samples stand in for ones that were not given. Training needs one shape, so
+    The commonest shape and units of the samples stand in for ones that were not given. Training needs one shape, so
     ``fit: any`` rejects other shapes here as ``exact`` does.
     """
-    table = samples.table
-    shapes = np.asarray(table[PREFIX + "shape"]).astype(str)
-    units = np.asarray(table[PREFIX + "unit"]).astype(str)
-    scales = np.asarray(table[PREFIX + "scale"], dtype=float)
-    shape = spec.shape or shape_from_text(_commonest(shapes))
-    unit = next((band.unit for band in spec.bands if band.unit), None) or _commonest(units[units != ""])
-    bands = tuple(band if band.unit or not unit else band.model_copy(update={"unit": unit}) for band in spec.bands[:1])
+    if not len(samples):
+        return spec, samples
+    spec, samples = _resolve_units(spec, samples)
+    scales = np.asarray(samples.table[PREFIX + "scale"], dtype=float)
     scale = spec.pixel_scale_arcsec or (float(np.nanmedian(scales)) if np.isfinite(scales).any() else None)
-    resolved = spec.model_copy(update={"shape": shape, "bands": (*bands, *spec.bands[1:]), "pixel_scale_arcsec": scale})
-    other_unit = np.array([bool(u) and bool(unit) and not same_unit(u, unit) for u in units], dtype=bool)
-    reasons = [f"unit is {u}; expected {unit}. Convert it, or set input.bands" for u in units[other_unit]]
-    samples = samples.reject(other_unit, reasons, stage="read")
-    if spec.fit == "center":
-        return resolved, samples
-    shapes = shapes[~other_unit]
-    other = shapes != shape_text(shape)
+    shapes = np.asarray(samples.table[PREFIX + "shape"]).astype(str)
+    shape = spec.shape or shape_from_text(_commonest(shapes))
+    resolved = spec.model_copy(update={"shape": shape, "pixel_scale_arcsec": scale})
+    other = (shapes != shape_text(shape)) & (spec.fit != "center")
     reasons = [
-        f"image is {s} px; expected {shape_text(shape)} px. Set input.fit=center to crop or pad" for s in shapes[other]
+        f"image is {found} px; expected {shape_text(shape)} px. Set input.fit=center to crop or pad"
+        for found in shapes[other]
     ]
     return resolved, samples.reject(other, reasons, stage="read")
+
+
+def _resolve_units(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, SampleTable]:
+    bands = list(spec.bands)
+    for number, band in enumerate(spec.bands):
+        units = np.asarray(samples.table[f"{PREFIX}unit_{number}"]).astype(str)
+        expected = band.unit or _commonest(units[units != ""])
+        bands[number] = band.model_copy(update={"unit": expected or None})
+        other = np.array([bool(u and expected) and not same_unit(u, expected) for u in units], dtype=bool)
+        reasons = [
+            f"unit of band {band.name} is {u}; expected {expected}. Convert the image, or set input.bands"
+            for u in units[other]
+        ]
+        samples = samples.reject(other, reasons, stage="read")
+    return spec.model_copy(update={"bands": tuple(bands)}), samples
 
 
 def _commonest(values: npt.NDArray[np.str_]) -> str:

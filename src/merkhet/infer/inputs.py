@@ -22,12 +22,14 @@ class InputItem:
     paths: tuple[Path, ...]
 
 
-def expand_inputs(inputs: Iterable[str | Path], *, columns: Columns | None = None) -> list[InputItem]:
+def expand_inputs(
+    inputs: Iterable[str | Path], *, columns: Columns | None = None, root: str | Path | None = None
+) -> list[InputItem]:
     """Return the samples that ``inputs`` stand for, in order, each file once.
 
     A folder stands for the FITS files in it, at any depth; a pattern for what it matches; a table for its rows
-    (``columns`` says which column holds the path); everything else for itself, so that a file that is missing
-    shows up among the rejects.
+    (``columns`` says which column holds the path, ``root`` where relative ones start); everything else for itself, so
+    that a file that is missing shows up among the rejects.
 
     Raises
     ------
@@ -36,14 +38,14 @@ def expand_inputs(inputs: Iterable[str | Path], *, columns: Columns | None = Non
     """
     items: dict[str, InputItem] = {}
     for entry in inputs:
-        for item in _expand(str(entry), columns or Columns()):
-            items.setdefault(item.id if item.paths == () else str(item.paths), item)
+        for item in _expand(str(entry), columns or Columns(), root):
+            items.setdefault(str(item.paths), item)
     if not items:
         raise InputError("predict", "no input was given", expected="files, folders, patterns or tables")
     return list(items.values())
 
 
-def _expand(entry: str, columns: Columns) -> list[InputItem]:
+def _expand(entry: str, columns: Columns, root: str | Path | None) -> list[InputItem]:
     path = Path(entry)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if _is_image(file) and not file.name.startswith("."))
@@ -51,7 +53,7 @@ def _expand(entry: str, columns: Columns) -> list[InputItem]:
             raise InputError(entry, "a folder without FITS images", expected=f"files that end in {IMAGE_SUFFIXES[0]}")
         return [_item(file) for file in files]
     if path.name.lower().endswith(TABLE_SUFFIXES):
-        return _from_table(path, columns)
+        return _from_table(path, columns, root=Path(root) if root else path.parent)
     if not path.exists() and glob.has_magic(entry):
         matches = sorted(match for match in glob.glob(entry, recursive=True) if not Path(match).is_dir())  # noqa: PTH207
         if not matches:
@@ -68,8 +70,8 @@ def _item(path: Path) -> InputItem:
     return InputItem(str(path), (path,))
 
 
-def _from_table(path: Path, columns: Columns) -> list[InputItem]:
+def _from_table(path: Path, columns: Columns, *, root: Path) -> list[InputItem]:
     table = read_table(path)
     require_columns(table, [*columns.paths, *([columns.id] if columns.id else [])], source=path)
-    paths = row_paths(table, columns, root=path.parent)
+    paths = row_paths(table, columns, root=root)
     return [InputItem(str(name), files) for name, files in zip(sample_ids(table, columns), paths, strict=True)]

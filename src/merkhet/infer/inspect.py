@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from merkhet.bundle.spec import SPEC, read_spec
 from merkhet.config.bundle import BundleSpec
-from merkhet.config.load import validate
 from merkhet.data.samples import PACK_INDEX
 from merkhet.errors import InputError
 from merkhet.infer.inputs import IMAGE_SUFFIXES, TABLE_SUFFIXES
@@ -37,11 +37,11 @@ def describe(path: str | Path) -> Facts:
 
 
 def _describe_folder(path: Path) -> Facts:
-    if (path / "bundle.json").is_file():
+    if (path / SPEC).is_file():
         return _describe_bundle(path)
     if (path / "experiment.yaml").is_file():
         bundle = path / "bundle"
-        finished = (bundle / "bundle.json").is_file()
+        finished = (bundle / SPEC).is_file()
         return {
             "kind": "run",
             "finished": finished,
@@ -54,10 +54,10 @@ def _describe_folder(path: Path) -> Facts:
 
 
 def _describe_bundle(path: Path) -> Facts:
-    spec = validate(BundleSpec, json.loads((path / "bundle.json").read_text(encoding="utf-8")), source=path)
+    spec = read_spec(path, schema=BundleSpec)
     return {
         "kind": "bundle",
-        "task": f"{spec.task.kind} ({spec.task.mode}): {', '.join(spec.task.classes)}",
+        "task": f"{spec.task.kind}, {spec.task.answers}",
         "architecture": spec.model.kind,
         "bands": ", ".join(f"{band.name} [{band.unit or 'unit unknown'}]" for band in spec.input.bands),
         "image": f"{spec.input.shape} px, fit {spec.input.fit}, bin {spec.input.bin}",

@@ -11,15 +11,16 @@ from astropy.table import Table
 
 from merkhet.bundle.store import load_bundle
 from merkhet.config.bundle import BundleSpec
+from merkhet.config.inference import BackendName, Precision
 from merkhet.data.arrays import FloatArray
 from merkhet.data.measured import Measured, measure
-from merkhet.data.pixels import Pixels, conform, conformed_noise, from_array, read_pixels
+from merkhet.data.pixels import Pixels, check_units, conform, from_array, read_pixels
 from merkhet.data.sample import Sample, collate
 from merkhet.errors import InputError
+from merkhet.infer.backends import Backend, choose_backend
 from merkhet.infer.inputs import InputItem, expand_inputs
 from merkhet.io.catalog import Flag, make_catalog
-from merkhet.io.units import same_unit
-from merkhet.tasks.apply import apply_task, choose_device
+from merkhet.tasks.apply import apply_task
 from merkhet.tasks.base import Prediction
 
 MAX_BATCH_PIXELS = 2**24
@@ -50,15 +51,26 @@ class TrainedModel:
     ----------
     spec
         Everything known about the model, :class:`merkhet.config.bundle.BundleSpec`.
-    device
-        Where it runs.
+    backend
+        How and where it runs, and how far its answers are from those of plain torch.
     """
 
-    def __init__(self, folder: str | Path, *, device: str = "auto", hdu: int | str | None, plane: int | None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        device: str,
+        backend: BackendName,
+        precision: Precision,
+        hdu: int | str | None,
+        plane: int | None,
+    ) -> None:
         bundle = load_bundle(folder)
         self.spec: BundleSpec = bundle.spec
-        self.device = choose_device(device)
-        self._task = bundle.task.to(self.device)
+        self._task = bundle.task
+        self.backend: Backend = choose_backend(
+            self._task, spec=self.spec.input, name=backend, precision=precision, device=device
+        )
         given = {name: value for name, value in (("hdu", hdu), ("plane", plane)) if value is not None}
         self._read = self.spec.read.model_copy(update=given)
 
@@ -96,9 +108,7 @@ class TrainedModel:
         """
         spec = self.spec.input
         pixels = read_pixels(item.paths, read=self._read, channels=spec.channels, dims=spec.dims)
-        unit, expected = pixels.info.unit if pixels.info else None, spec.bands[0].unit
-        if unit and expected and not same_unit(unit, expected):
-            raise InputError(item.paths[0], f"unit is {unit}", expected=expected, action="Convert the image")
+        check_units(pixels.units, spec.bands, where=item.paths[0])
         return self._ready(number, item, pixels)
 
     def prepare_array(self, array: npt.NDArray[Any]) -> Ready:
@@ -108,15 +118,14 @@ class TrainedModel:
             raise InputError("array", f"dtype {array.dtype}", expected="numbers")
         image = np.asarray(array, dtype=np.float32)
         image = image[None] if image.ndim == spec.dims else image
-        pixels = from_array(image, None, where="array", channels=spec.channels, dims=spec.dims)
+        pixels = from_array(image, [], where="array", channels=spec.channels, dims=spec.dims)
         return self._ready(0, InputItem("array", (Path("array"),)), pixels)
 
     def _ready(self, number: int, item: InputItem, pixels: Pixels) -> Ready:
         spec, measured = self.spec.input, measure(number, item.paths, pixels)
         image = conform(pixels.image, spec, where=item.paths[0])
-        noise = conformed_noise(pixels.image, pixels.noise, spec)
         hdu = pixels.info.hdu if pixels.info else 0
-        return Ready(number, item, image, noise, measured, self._flags(pixels, measured), hdu)
+        return Ready(number, item, image, pixels.noise, measured, self._flags(pixels, measured), hdu)
 
     def _flags(self, pixels: Pixels, measured: Measured) -> int:
         spec, flags = self.spec.input, Flag(0)
@@ -134,13 +143,13 @@ class TrainedModel:
         """Yield batches of equal shape with their answers; memory is bounded by ``batch_size`` and pixels."""
         for chunk in _chunks(ready, batch_size):
             batch = collate([item.sample for item in chunk])
-            for _, prediction in apply_task(self._task, [batch], device=self.device):
+            for _, prediction in apply_task(self._task, [batch], device=self.backend.device):
                 yield chunk, prediction
 
     def rows(self, chunk: Sequence[Ready], prediction: Prediction) -> dict[str, npt.NDArray[Any]]:
         """Join the answers of a batch with what is known of its samples."""
         shapes = np.array([item.measured.shape.split("x")[-2:] for item in chunk], dtype=float)
-        return {
+        known = {
             "number": np.array([item.number for item in chunk]),
             "id": np.array([item.item.id for item in chunk], dtype=str),
             "image": np.array([item.measured.path for item in chunk], dtype=str),
@@ -148,14 +157,28 @@ class TrainedModel:
             "dec": np.array([item.measured.dec for item in chunk]),
             "x": (shapes[:, 1] - 1) / 2,
             "y": (shapes[:, 0] - 1) / 2,
-            **prediction.columns,
+        }
+        closing = {
             "flags": np.array([item.flags for item in chunk], dtype=np.int32),
             "model": np.full(len(chunk), self.spec.hash),
+        }
+        row = prediction.samples(len(chunk))
+        of_samples = {name: values[row] for name, values in (known | closing).items()}
+        return {
+            **{name: of_samples[name] for name in known},
+            **prediction.columns,
+            **{n: of_samples[n] for n in closing},
         }
 
 
 def load(
-    model: str | Path, *, device: str = "auto", hdu: int | str | None = None, plane: int | None = None
+    model: str | Path,
+    *,
+    device: str = "auto",
+    backend: BackendName = "torch",
+    precision: Precision = "f32",
+    hdu: int | str | None = None,
+    plane: int | None = None,
 ) -> TrainedModel:
     """Load a trained model.
 
@@ -165,6 +188,11 @@ def load(
         A run folder or a bundle folder.
     device
         ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+    backend
+        ``torch``, or ``openvino``: two to four times as fast on the processor, compared with torch when it is loaded.
+    precision
+        ``f32``, or with OpenVINO ``bf16``: faster, with probabilities that ``model.backend.difference`` says how far
+        off.
     hdu, plane
         Where images are in their files, if not where they were in the training data.
 
@@ -173,9 +201,11 @@ def load(
     InputError
         There is no bundle, or it is damaged.
     ConfigError
-        The device cannot be used.
+        The device or the backend cannot be used, or OpenVINO's answers are not those of torch.
+    DependencyError
+        OpenVINO is not installed.
     """
-    return TrainedModel(model, device=device, hdu=hdu, plane=plane)
+    return TrainedModel(model, device=device, backend=backend, precision=precision, hdu=hdu, plane=plane)
 
 
 def join_rows(parts: Sequence[dict[str, npt.NDArray[Any]]]) -> Table:

@@ -36,6 +36,7 @@ def predict(
     out: str | Path | None = None,
     write_header: bool = False,
     columns: Columns | None = None,
+    root: str | Path | None = None,
     batch_size: int = 64,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -54,6 +55,8 @@ def predict(
         Write the answer into each image's header, atomically (keywords: ``task.header``).
     columns
         Column names, where an input is a table.
+    root
+        Folder that a table's relative paths start from; the table's own where absent.
     progress
         Called with (done, total).
 
@@ -65,9 +68,9 @@ def predict(
     rejects_path = None
     if out is not None:
         out = refuse_existing(out, overwrite=overwrite)
-        rejects_path = refuse_existing(out.with_name(f"{out.name.split('.')[0]}_rejects.csv"), overwrite=overwrite)
+        rejects_path = refuse_existing(out.with_name(f"{out.stem}_rejects.csv"), overwrite=overwrite)
     trained = model if isinstance(model, TrainedModel) else load(model)
-    items = expand_inputs([inputs] if isinstance(inputs, str | Path) else inputs, columns=columns)
+    items = expand_inputs([inputs] if isinstance(inputs, str | Path) else inputs, columns=columns, root=root)
     rejects: list[Reject] = []
     parts = []
     done = 0
@@ -77,7 +80,7 @@ def predict(
             rejects += _write_headers(trained, chunk, parts[-1])
         done += len(chunk)
         if progress:
-            progress(done + len(rejects), len(items))
+            progress(done + sum(reject.stage == "read" for reject in rejects), len(items))
     table = join_rows(parts) if parts else _empty(trained)
     if out is not None and rejects_path is not None:
         write_table(table, out, overwrite=overwrite)

@@ -87,12 +87,6 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a binary file atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
-
-
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

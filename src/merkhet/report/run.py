@@ -7,9 +7,9 @@ from typing import Any
 
 from astropy.table import Table
 
+from merkhet.bundle.spec import SPEC, read_spec
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.experiment import Experiment
-from merkhet.config.load import validate
 from merkhet.errors import InputError
 from merkhet.io.tables import read_table
 from merkhet.train.run import Run
@@ -68,14 +68,12 @@ def read_run(folder: Path) -> RunTables:
         The experiment or the bundle does not fit its schema.
     """
     run = Run(folder)
-    bundle_file = run.bundle / "bundle.json"
-    bundle = _read_json(bundle_file)
     predictions = {split: _read_table(run.predictions(split)) for split in SPLITS}
     return RunTables(
         folder=folder,
         experiment=run.read_experiment(),
         samples=_read_table(run.samples),
-        bundle=None if bundle is None else validate(BundleSpec, bundle, source=bundle_file),
+        bundle=read_spec(run.bundle, schema=BundleSpec) if (run.bundle / SPEC).is_file() else None,
         history=_read_table(run.history),
         metrics=_read_json(run.metrics) or {},
         predictions={split: table for split, table in predictions.items() if table is not None},

@@ -42,6 +42,20 @@ class Prediction:
     row: npt.NDArray[np.int64] | None = None
     maps: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
+    def samples(self, size: int) -> npt.NDArray[np.int64]:
+        """Return the position in a batch of ``size`` of the sample that each entry belongs to.
+
+        Raises
+        ------
+        ValueError
+            Columns differ in length from that.
+        """
+        row = np.arange(size) if self.row is None else self.row
+        lengths = {name: len(values) for name, values in self.columns.items() if len(values) != len(row)}
+        if lengths:
+            raise ValueError(f"columns of {len(row)} answers have other lengths: {lengths}")
+        return row
+
 
 @dataclass(frozen=True)
 class ScanSpec:

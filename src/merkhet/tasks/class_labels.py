@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from merkhet.config.data import Columns
 from merkhet.config.tasks import Classify
-from merkhet.data.sample import Kind
+from merkhet.data.dataset import TargetColumn, TargetSource
 from merkhet.errors import ConfigError, InputError
 from merkhet.evaluate.scores import evaluate_table
 from merkhet.tasks.truth import Truth
@@ -42,9 +42,9 @@ class ClassLabels(Truth):
         known = ", ".join(self.config.classes)
         return bad, [f"label {str(name)!r}; expected {known}. Leave it out with data.where" for name in names[bad]]
 
-    def targets(self, table: Table) -> dict[str, tuple[Kind, npt.NDArray[Any]]]:
+    def targets(self, table: Table) -> dict[str, TargetSource]:
         """Return ``label``: int64 codes ``(n,)``, or float32 0/1 ``(n, classes)`` for several labels."""
-        return {"label": ("label", self.codes(table))}
+        return {"label": TargetColumn("label", self.codes(table))}
 
     def codes(self, table: Table) -> npt.NDArray[Any]:
         """Return the classes as numbers; every row must be usable."""
@@ -79,7 +79,7 @@ class ClassLabels(Truth):
         InputError
             A class has no training row.
         """
-        for name, rows in self.class_counts(table).items():
+        for name, rows in self.train_counts(table).items():
             if not rows:
                 raise InputError(
                     table.meta.get("source", "the table"),
@@ -97,7 +97,7 @@ class ClassLabels(Truth):
             weights = len(codes) / (len(self.config.classes) * counts)
         return self.config.model_copy(update={"weights": tuple(float(w) for w in weights)})
 
-    def score(self, predictions: Table, *, seed: int, train: Table) -> dict[str, Any]:
+    def score(self, predictions: Table, *, seed: int, train_counts: dict[str, int], train_rows: int) -> dict[str, Any]:
         """Score predictions beside the majority class of the training rows."""
         return evaluate_table(
             predictions,
@@ -105,11 +105,18 @@ class ClassLabels(Truth):
             classes=self.config.classes,
             threshold=self.config.threshold,
             seed=seed,
-            train_counts=self.class_counts(train),
-            train_rows=len(train),
+            train_counts=train_counts,
+            train_rows=train_rows,
         )
 
-    def class_counts(self, table: Table) -> dict[str, int]:
+    def headline(self, scores: dict[str, Any]) -> str:
+        """Say the accuracy beside that of the majority class."""
+        mine, majority = scores["scores"]["accuracy"], scores["baselines"]["majority"]
+        chance = f"; always {majority['class']}: {majority['accuracy']['value']:.3f}" if majority else ""
+        interval = "" if mine["low"] is None else f" [{mine['low']:.3f}, {mine['high']:.3f}]"
+        return f"accuracy {mine['value']:.3f}{interval} on {scores['n']} samples in {scores['n_groups']} groups{chance}"
+
+    def train_counts(self, table: Table) -> dict[str, int]:
         """Return how many rows each class has."""
         codes = self.codes(table)
         counts = codes.sum(axis=0) if self._several else np.bincount(codes, minlength=len(self.config.classes))

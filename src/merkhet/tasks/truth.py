@@ -7,7 +7,7 @@ import numpy.typing as npt
 from astropy.table import Table
 
 from merkhet.config.data import Columns
-from merkhet.data.sample import Kind
+from merkhet.data.dataset import TargetSource
 
 
 class Truth:
@@ -34,8 +34,8 @@ class Truth:
         """Return which rows cannot be learned from, and the reason for each of those."""
         return np.zeros(len(table), dtype=bool), []
 
-    def targets(self, table: Table) -> dict[str, tuple[Kind, npt.NDArray[Any]]]:
-        """Return ``{name: (kind, values)}``, one value per row, in the order of the table."""
+    def targets(self, table: Table) -> dict[str, TargetSource]:
+        """Return what is to be learned, by name; row numbers are those of the table."""
         return {}
 
     def strata(self, table: Table) -> npt.NDArray[np.str_] | None:
@@ -50,6 +50,14 @@ class Truth:
         """Return the task's schema with what the training rows decide filled in."""
         return self.config
 
-    def score(self, predictions: Table, *, seed: int, train: Table) -> dict[str, Any]:
-        """Score a table of predictions that holds the truth columns; ``train`` serves the baselines."""
+    def train_counts(self, table: Table) -> dict[str, int]:
+        """Return how often each answer stands in the training rows: what the majority baseline needs."""
         return {}
+
+    def score(self, predictions: Table, *, seed: int, train_counts: dict[str, int], train_rows: int) -> dict[str, Any]:
+        """Score a table of predictions that holds the truth columns."""
+        return {}
+
+    def headline(self, scores: dict[str, Any]) -> str:
+        """Say in a line what :meth:`score` found."""
+        return ""

@@ -31,22 +31,26 @@ def predict_rows(
     device: torch.device,
     progress: Progress | None = None,
 ) -> Prediction:
-    """Return one answer per row, in order."""
+    """Return the answers for the given rows, in order; ``row`` counts from the first of them."""
     task = bundle.task.to(device)
     loader = make_loader(dataset, rows, InOrder(len(rows), batch_size=batch_size))
     parts: list[Prediction] = []
-    for done, (_, prediction) in enumerate(apply_task(task, loader, device=device), start=1):
-        parts.append(prediction)
+    done = 0
+    for batch, prediction in apply_task(task, loader, device=device):
+        size = len(batch["index"])
+        parts.append(Prediction(prediction.columns, row=done + prediction.samples(size)))
+        done += size
         if progress:
-            progress(min(done * batch_size, len(rows)), len(rows))
-    return Prediction({name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns})
+            progress(done, len(rows))
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+    return Prediction(columns, row=np.concatenate([part.samples(0) for part in parts]))
 
 
 def prediction_table(
     prediction: Prediction, table: Table, *, experiment: Experiment, truth: Truth, model: str, side: str
 ) -> Table:
-    """Join answers, truth, identity and sky position of the rows of ``table``."""
-    columns = experiment.data.columns
+    """Join answers with truth, identity and sky position of the rows of ``table`` that they belong to."""
+    columns, table = experiment.data.columns, table[prediction.samples(len(table))]
     result = Table()
     result["id"] = sample_ids(table, columns)
     result["image"] = np.asarray(table[PREFIX + "path"]).astype(str)
@@ -63,12 +67,8 @@ def prediction_table(
 def assess(
     bundle: Bundle, prepared: Prepared, run: Run, *, device: torch.device, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Predict and score validation and test rows; write their tables and ``metrics.json`` into the run.
-
-    The majority class is that of the training rows. Where there are none (another table is scored), it is that of the
-    scored rows themselves, the best that a constant answer can do.
-    """
-    experiment, metrics = prepared.experiment, {}
+    """Predict and score validation and test rows; write their tables and ``metrics.json`` into the run."""
+    experiment, origin, metrics = prepared.experiment, bundle.spec.provenance, {}
     for side in ("val", "test"):
         rows = prepared.rows(side)
         if not len(rows):
@@ -85,7 +85,8 @@ def assess(
             side=side,
         )
         write_table(table, run.predictions(side), overwrite=True)
-        train = prepared.table("train") if len(prepared.rows("train")) else prepared.table(side)
-        metrics[side] = prepared.truth.score(table, seed=experiment.seed, train=train)
+        metrics[side] = prepared.truth.score(
+            table, seed=experiment.seed, train_counts=origin.train_counts, train_rows=origin.rows["train"]
+        )
     run.write_metrics(metrics)
     return metrics

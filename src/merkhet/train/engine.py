@@ -156,4 +156,4 @@ def monitored(metrics: dict[str, Any], config: Train) -> float:
             f"train.monitor: {config.monitor!r} is not recorded; recorded are {', '.join(sorted(metrics))}"
         )
     value = float(metrics[config.monitor])
-    return value if config.monitor_mode == "min" else -value
+    return value if config.direction == "min" else -value

@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from merkhet.bundle.store import find_bundle, load_bundle
+from merkhet.bundle.spec import find_bundle
+from merkhet.bundle.store import load_bundle
 from merkhet.config.experiment import Experiment
 from merkhet.config.load import validate
 from merkhet.data.dataset import SampleDataset
-from merkhet.data.samples import resolve_input
 from merkhet.errors import InputError
 from merkhet.io.atomic import prepare_folder
 from merkhet.io.rejects import write_rejects
 from merkhet.tasks.apply import choose_device
 from merkhet.terminal import progress
 from merkhet.train.assess import assess
-from merkhet.train.prepare import Prepared, find_samples, make_truth, prepare
+from merkhet.train.prepare import Prepared, find_samples, make_truth, prepare, with_absolute_paths
 from merkhet.train.run import Run
 
 
@@ -32,7 +32,7 @@ def evaluate_run(folder: str | Path, *, device: str = "auto", workers: int = 1, 
     experiment = run.read_experiment()
     bundle = load_bundle(run.bundle)
     with progress(console, "reading images") as callback:
-        prepared = prepare(experiment, find_samples(experiment, workers=workers, progress=callback))
+        prepared = prepare(*find_samples(experiment, workers=workers, progress=callback))
     if prepared.fingerprint() != bundle.spec.provenance.data_fingerprint:
         raise InputError(
             experiment.data.table,
@@ -44,7 +44,7 @@ def evaluate_run(folder: str | Path, *, device: str = "auto", workers: int = 1, 
     return run
 
 
-def evaluate_table(
+def evaluate_on_table(
     model: str | Path,
     table: Path,
     out: Path,
@@ -59,14 +59,13 @@ def evaluate_table(
     bundle = load_bundle(model)
     trained = validate(Experiment, bundle.spec.provenance.experiment, source=find_bundle(model))
     data = trained.data.model_copy(update={"table": table, "root": root, "where": {}})
-    experiment = trained.model_copy(update={"data": data, "input": bundle.spec.input})
+    experiment = with_absolute_paths(trained.model_copy(update={"data": data, "input": bundle.spec.input}))
     run = Run(prepare_folder(out, overwrite=overwrite))
     with progress(console, "reading images") as callback:
-        samples = find_samples(experiment, workers=workers, progress=callback)
-    spec, samples = resolve_input(experiment.input, samples)
+        experiment, samples = find_samples(experiment, workers=workers, progress=callback)
     write_rejects(samples.rejects, run.rejects)
     samples.check_rejects(1.0)
-    dataset = SampleDataset(samples, data=data, spec=spec)
+    dataset = SampleDataset(samples, data=experiment.data, spec=experiment.input)
     sides = np.full(len(samples), "test")
     prepared = Prepared(experiment, samples, sides, make_truth(experiment), dataset)
     with progress(console, "scoring") as callback:

@@ -5,6 +5,7 @@ import platform
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,17 @@ from merkhet.config.experiment import Experiment
 from merkhet.config.training import Train
 from merkhet.data.augment import Augmenter
 from merkhet.data.loader import InOrder, TrainSampler, make_loader
-from merkhet.data.measured import PREFIX
-from merkhet.data.samples import sample_ids
-from merkhet.errors import InputError, Interrupted
+from merkhet.data.split import SIDES
+from merkhet.errors import DependencyError, Interrupted
 from merkhet.io.atomic import prepare_folder
 from merkhet.io.rejects import write_rejects
-from merkhet.io.tables import read_table, write_table
+from merkhet.io.tables import write_table
 from merkhet.tasks.apply import choose_device
 from merkhet.terminal import progress
 from merkhet.train.assess import assess
 from merkhet.train.engine import Engine, explain_broken_import, quiet_lightning
-from merkhet.train.prepare import Prepared, adopt, find_samples, prepare, starting_task
+from merkhet.train.prepare import Prepared, adopt, find_samples, prepare, starting_task, with_absolute_paths
+from merkhet.train.resume import check_resumable
 from merkhet.train.run import Run
 
 with explain_broken_import():
@@ -80,27 +81,27 @@ def fit(
     """
     run = Run(Path(out))
     console = console if is_main_process() else None
-    experiment = adopt(experiment)
-    if resume:
-        experiment = _resumed(run, experiment)
-    elif is_main_process():
+    experiment = adopt(with_absolute_paths(experiment))
+    _check_tensorboard(experiment.train)
+    saved = run.read_experiment() if resume else None
+    if saved is None and is_main_process():
         prepare_folder(run.folder, overwrite=overwrite)
     with progress(console, "reading images") as callback:
-        samples = find_samples(experiment, workers=workers, progress=callback)
+        experiment, samples = find_samples(experiment, workers=workers, progress=callback)
     if is_main_process():
         write_rejects(samples.rejects, run.rejects)
     samples.check_rejects(experiment.data.max_reject_fraction)
     prepared = prepare(experiment, samples)
-    prepared.samples.check_rejects(experiment.data.max_reject_fraction)
-    if resume:
-        _check_same_rows(prepared, run)
-    if is_main_process():
+    if saved is not None:
+        check_resumable(prepared, run, saved)
+    elif is_main_process():
         _record_data(prepared, run)
     best_epoch = _train(prepared, run, resume=resume, console=console)
     if is_main_process():
         bundle = _write_bundle(prepared, run, epoch=best_epoch)
+        device = choose_device("cpu" if experiment.train.accelerator == "cpu" else "auto")
         with progress(console, "scoring") as callback:
-            assess(bundle, prepared, run, device=choose_device("auto"), progress=callback)
+            assess(bundle, prepared, run, device=device, progress=callback)
     return run
 
 
@@ -109,43 +110,15 @@ def is_main_process() -> bool:
     return int(rank_zero_only.rank or 0) == 0
 
 
-def _resumed(run: Run, experiment: Experiment) -> Experiment:
-    """Return the experiment of the run that is resumed, after checking that it is the one that is asked for."""
-    saved = run.read_experiment()
-    for name in ("seed", "model", "split", "augment"):
-        if getattr(saved, name) != getattr(experiment, name):
-            raise InputError(
-                run.experiment_file,
-                f"the run was started with another {name}",
-                action="Resume it with the same recipe and overrides, or train into a new folder",
-            )
-    return saved.model_copy(update={"train": experiment.train, "data": experiment.data})
-
-
-def _check_same_rows(prepared: Prepared, run: Run) -> None:
-    """Refuse to go on with other rows, pixels or sides than the run was started with."""
-    before = read_table(run.samples)
-    ids = sample_ids(before, prepared.experiment.data.columns)
-    same = len(before) == len(prepared.samples) and all(
-        (np.asarray(old).astype(str) == np.asarray(new).astype(str)).all()
-        for old, new in (
-            (ids, sample_ids(prepared.samples.table, prepared.experiment.data.columns)),
-            (before[f"{PREFIX}crc"], prepared.samples.table[f"{PREFIX}crc"]),
-            (before["split"], prepared.sides),
-        )
-    )
-    if not same:
-        raise InputError(
-            prepared.experiment.data.table,
-            "rows, pixels or sides are not those that the run was started with",
-            action="Restore the data, or train into a new folder",
-        )
+def _check_tensorboard(config: Train) -> None:
+    if config.tensorboard and find_spec("tensorboard") is None:
+        raise DependencyError("train.tensorboard=true needs tensorboard; run: pip install 'merkhet[tensorboard]'")
 
 
 def _record_data(prepared: Prepared, run: Run) -> None:
-    write_rejects(prepared.samples.rejects, run.rejects)
     table = prepared.samples.table.copy()
     table["split"] = prepared.sides
+    table.meta = {"fingerprint": prepared.fingerprint()}
     write_table(table, run.samples, overwrite=True)
     run.write_experiment(prepared.experiment)
 
@@ -202,14 +175,14 @@ def _make_trainer(config: Train, run: Run, epoch_end: EpochEnd, console: Console
     if config.early_stopping_patience:
         callbacks.append(
             EarlyStopping(
-                config.monitor, mode=config.monitor_mode, patience=config.early_stopping_patience, check_finite=False
+                config.monitor, mode=config.direction, patience=config.early_stopping_patience, check_finite=False
             )
         )
     if console is not None:
         callbacks.append(TerminalProgress(console))
     return Trainer(
         max_epochs=config.epochs,
-        precision=_precision(config.precision),
+        precision=_precision(config),
         gradient_clip_val=config.gradient_clip,
         callbacks=callbacks,
         logger=TensorBoardLogger(run.folder, name="logs", version="") if config.tensorboard else False,
@@ -223,10 +196,11 @@ def _make_trainer(config: Train, run: Run, epoch_end: EpochEnd, console: Console
     )
 
 
-def _precision(name: str) -> str:
-    if name == "auto":
-        return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
-    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[name]
+def _precision(config: Train) -> str:
+    if config.precision == "auto":
+        cuda = config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+        return "bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true"
+    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[config.precision]
 
 
 @contextlib.contextmanager
@@ -259,7 +233,8 @@ def _write_bundle(prepared: Prepared, run: Run, *, epoch: int) -> Bundle:
         },
         seed=experiment.seed,
         data_fingerprint=prepared.fingerprint(),
-        rows={side: len(prepared.rows(side)) for side in ("train", "val", "test")},
+        rows={side: len(prepared.rows(side)) for side in SIDES},
+        train_counts=prepared.truth.train_counts(prepared.table("train")),
         epoch=epoch,
         experiment=experiment.model_dump(mode="json"),
     )

@@ -57,33 +57,50 @@ class Prepared:
         return digest.hexdigest()
 
 
-def find_samples(experiment: Experiment, *, workers: int = 1, progress: Progress | None = None) -> SampleTable:
-    """List the samples of an experiment and reject those without a usable label, shape or unit."""
+def find_samples(
+    experiment: Experiment, *, workers: int = 1, progress: Progress | None = None
+) -> tuple[Experiment, SampleTable]:
+    """List the samples of an experiment and reject those without a usable label, shape or unit.
+
+    The experiment comes back with what the samples decide: shape, units and scale of the input, how a pack was read.
+    """
     truth = make_truth(experiment)
     samples = load_samples(experiment.data, experiment.input, needed=truth.needed, workers=workers, progress=progress)
     bad, reasons = truth.unusable(samples.table)
-    return samples.reject(bad, reasons, stage="label")
+    spec, samples = resolve_input(experiment.input, samples.reject(bad, reasons, stage="label"))
+    data = experiment.data.model_copy(update={"read": samples.read})
+    return experiment.model_copy(update={"input": spec, "data": data}), samples
+
+
+def with_absolute_paths(experiment: Experiment) -> Experiment:
+    """Return the experiment with paths that hold from any folder."""
+    data, train = experiment.data, experiment.train
+    data = data.model_copy(
+        update={"table": data.table.absolute(), "root": None if data.root is None else data.root.absolute()}
+    )
+    if train.finetune is not None:
+        finetune = train.finetune.model_copy(update={"bundle": train.finetune.bundle.absolute()})
+        train = train.model_copy(update={"finetune": finetune})
+    return experiment.model_copy(update={"data": data, "train": train})
 
 
 def prepare(experiment: Experiment, samples: SampleTable) -> Prepared:
-    """Divide the samples, fit what is fitted on training rows, and resolve the experiment.
+    """Divide the samples of :func:`find_samples`, fit what is fitted on training rows, and resolve the experiment.
 
     Raises
     ------
     InputError
         The split is impossible or leaks.
     """
-    spec, samples = resolve_input(experiment.input, samples)
     columns = experiment.data.columns
     truth = make_truth(experiment)
     groups, strata = sample_groups(samples.table, columns), truth.strata(samples.table)
     sides = _divide(experiment, samples.table, groups, strata)
     check_split(sides, groups, strata, source=str(samples.table.meta.get("source", "the table")))
-    dataset = SampleDataset(samples, data=experiment.data, spec=spec, targets=truth.targets(samples.table))
+    dataset = SampleDataset(samples, data=experiment.data, spec=experiment.input, targets=truth.targets(samples.table))
     train = np.flatnonzero(sides == "train")
     resolved = experiment.model_copy(
         update={
-            "input": spec,
             "task": truth.resolve(samples.table[train]),
             "normalize": fit_normalization(experiment.normalize, _pixels(dataset, train)),
         }
@@ -140,8 +157,13 @@ def adopt(experiment: Experiment) -> Experiment:
         return experiment
     spec = load_bundle(finetune.bundle).spec
     for name in ("model", "normalize"):
-        if name in experiment.model_fields_set and getattr(experiment, name) != getattr(spec, name):
-            raise ConfigError(f"{name}: differs from the one in {finetune.bundle}; leave it out to take that one over")
+        mine, theirs = getattr(experiment, name), getattr(spec, name)
+        given = mine.model_dump(include=mine.model_fields_set)
+        if name in experiment.model_fields_set and given != theirs.model_dump(include=mine.model_fields_set):
+            raise ConfigError(
+                f"{name}: differs from the one in {finetune.bundle}; leave it out ({name}= on the command line) "
+                "to take that one over"
+            )
     if (experiment.input.channels, experiment.input.dims) != (spec.input.channels, spec.input.dims):
         raise ConfigError(
             f"input: {experiment.input.channels} bands, dims {experiment.input.dims}; {finetune.bundle} takes "
@@ -152,7 +174,7 @@ def adopt(experiment: Experiment) -> Experiment:
 
 def _same_answers(experiment: Experiment, finetune: FineTune) -> bool:
     old, new = load_bundle(finetune.bundle).spec.task, experiment.task
-    return (old.kind, old.mode, old.classes) == (new.kind, new.mode, new.classes)
+    return (old.kind, old.answers) == (new.kind, new.answers)
 
 
 def _take_weights(task: Task, bundle: Bundle, *, same_head: bool) -> None:

@@ -1,0 +1,57 @@
+"""The specification of a bundle on disk: found, read and checked without torch."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from merkhet.config.bundle import SCHEMA_VERSION, BundleSpec
+from merkhet.config.load import validate
+from merkhet.errors import InputError
+
+SPEC = "bundle.json"
+Spec = TypeVar("Spec", bound=BundleSpec)
+
+
+def find_bundle(model: str | Path) -> Path:
+    """Return the bundle folder of a run folder or of a bundle folder itself."""
+    folder = Path(model)
+    for candidate in (folder, folder / "bundle"):
+        if (candidate / SPEC).is_file():
+            return candidate
+    seen = "no such folder" if not folder.exists() else f"holds no {SPEC}"
+    raise InputError(model, seen, expected="a run folder or a bundle folder", action="Train one with merkhet train")
+
+
+def read_spec(folder: Path, *, schema: type[Spec]) -> Spec:
+    """Read ``bundle.json`` and check its version and its hash.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, comes from a newer Merkhet, or was changed.
+    """
+    path = folder / SPEC
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read: {error}", action="Copy the whole bundle folder") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise InputError(
+            path,
+            f"schema version {version}",
+            expected=f"at most {SCHEMA_VERSION}",
+            action="It was made by a newer Merkhet; upgrade with pip install -U merkhet",
+        )
+    spec = validate(schema, content, source=path)
+    if seal(spec).hash != spec.hash:
+        raise InputError(path, "its content does not match its hash: it was edited or damaged")
+    return spec
+
+
+def seal(spec: Spec) -> Spec:
+    """Return the specification with the digest of all the rest of it as its hash."""
+    open_spec = spec.model_copy(update={"hash": ""})
+    content = json.dumps(open_spec.model_dump(mode="json"), sort_keys=True)
+    return spec.model_copy(update={"hash": hashlib.sha256(content.encode()).hexdigest()[:16]})
