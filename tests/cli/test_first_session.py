@@ -23,12 +23,15 @@ def test_the_first_session(tmp_path):
     merkhet("evaluate", run)
     merkhet("predict", run, sky / "images", "--out", catalog, "--write-header")
     merkhet("report", run)
+    merkhet("evaluate", run, "--against", run)
     assert json.loads((run / "metrics.json").read_text())["test"]["n"] > 0
     table = read_table(catalog)
     assert len(table) == 60
     assert fits.getheader(table["image"][0])["MKLABEL"] == table["label"][0]
     page = (run / "report.html").read_text()
     assert "radio_galaxies" in page
+    assert "pixel statistics" in page
+    assert "Reliability" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 

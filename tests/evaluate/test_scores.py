@@ -11,7 +11,9 @@ from scipy.stats import norm
 from sklearn import metrics
 
 from merkhet.errors import InputError
-from merkhet.evaluate.scorer import CLASS_SCORES, SCORES
+from merkhet.evaluate.calibration import reliability
+from merkhet.evaluate.resampled import OVERALL
+from merkhet.evaluate.scorer import CLASS_SCORES
 from merkhet.evaluate.scores import ROC_POINTS, evaluate_table, roc_points
 from tests.evaluate.tables import CLASSES, multilabel_table, single_label_table
 
@@ -37,12 +39,12 @@ def test_result_is_complete_strict_json(table):
     assert strict_json(result) == result
     assert (result["n"], result["n_groups"]) == (len(table), len(set(table["group"])))
     assert result["bootstrap"] == {"n": 200, "seed": 0, "confidence": 0.95, "unit": "group"}
-    assert set(result["scores"]) == set(SCORES)
+    assert list(result["scores"]) == list(OVERALL)
     for name, row in result["per_class"].items():
         assert set(row) == {*CLASS_SCORES, "support"}
         assert row["support"] == (table["true"] == name).sum()
-    for score in result["scores"].values():
-        assert score["low"] < score["value"] < score["high"]
+    for name, score in result["scores"].items():
+        assert score["low"] < score["value"] < score["high"] or (name == "ece" and score["low"] == 0)
 
 
 def test_values_are_those_of_the_table(table):
@@ -114,9 +116,30 @@ def test_absent_class_is_null_not_nan(rng):
     assert list(result["roc"]) == ["FRI", "FRII"]
 
 
+def test_reliability_is_that_of_the_named_class(table):
+    right = table["label"] == table["true"]
+    bins = evaluate(table, confidence=0.8)["calibration"]["bins"]
+    assert bins == reliability(table["probability"], right, groups=table["group"], level=0.8)["bins"]
+    assert sum(row["count"] for row in bins) == len(table)
+    assert all(row["low"] <= row["accuracy"] <= row["high"] for row in bins)
+
+
+def test_a_model_that_is_too_sure_shows_it(rng):
+    table = single_label_table(rng, rows=3000, groups=1500)
+    honest = evaluate(table)["scores"]["ece"]
+    sharp = np.column_stack([table[f"p_{name}"] for name in CLASSES]) ** 3
+    for k, name in enumerate(CLASSES):
+        table[f"p_{name}"] = sharp[:, k] / sharp.sum(axis=1)
+    too_sure = evaluate(table)["scores"]["ece"]
+    assert too_sure["low"] > honest["high"]
+    assert too_sure["value"] > 0.1
+
+
 def test_one_group_has_values_but_no_intervals(table):
     table["group"] = "NGC 1"
-    for score in evaluate(table)["scores"].values():
+    scores = evaluate(table)["scores"]
+    assert scores.pop("ece")["value"] is None  # nothing tells chance from error
+    for score in scores.values():
         assert score["value"] is not None
         assert score["low"] is None
         assert score["high"] is None

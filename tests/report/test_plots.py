@@ -19,6 +19,7 @@ from merkhet.report.plots import (
     gallery_plot,
     history_plot,
     readable,
+    reliability_plot,
     roc_plot,
     scale_bar,
 )
@@ -209,3 +210,15 @@ def test_no_heavy_imports_and_no_pyplot():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_reliability_plot_shows_every_bin_with_its_interval():
+    bins = [
+        {"confidence": 0.6, "accuracy": 0.5, "low": 0.3, "high": 0.7, "count": 20},
+        {"confidence": 0.9, "accuracy": 1.0, "low": 0.8, "high": 1.0, "count": 20},
+    ]
+    figure = reliability_plot(bins)
+    (axes,) = figure.axes
+    line = next(line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o")
+    np.testing.assert_allclose(line.get_ydata(), [0.5, 1.0])
+    assert axes.get_xlabel() == "probability of the answer"

@@ -20,7 +20,7 @@ def without(found, **parts):
 def test_scores_stand_beside_baseline_and_other_split(found):
     rows = {row.score.title: row for row in summary.score_rows(found)}
     test, val = found.metrics["test"], found.metrics["val"]
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert rows["Accuracy"].model == test["scores"]["accuracy"]
     assert rows["Accuracy"].majority == test["baselines"]["majority"]["accuracy"]
     assert rows["Brier score"].other == val["scores"]["brier"]

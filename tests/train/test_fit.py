@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from astropy.table import Table
 from safetensors.torch import load_file
 
@@ -19,6 +20,7 @@ from merkhet.config.data import Columns, Data
 from merkhet.data.pack import pack
 from merkhet.errors import ConfigError, InputError, MerkhetError, OutputError
 from merkhet.io.tables import read_table
+from merkhet.train.compare import compare_runs
 from merkhet.train.evaluate import evaluate_on_table, evaluate_run
 from merkhet.train.fit import fit
 from tests.skies import make_sky
@@ -70,6 +72,36 @@ def test_predictions_carry_truth_position_and_model(run):
     assert set(table["model"]) == {load_bundle(run.folder).spec.hash}
     assert np.isfinite(table["ra"]).all()
     np.testing.assert_allclose(table["p_single"] + table["p_double"], 1, rtol=1e-6)
+
+
+def test_probabilities_are_calibrated_on_validation_rows(run):
+    task = load_bundle(run.folder).task
+    assert task.config.temperature != 1
+    logits = torch.tensor([[2.0]])
+    expected = torch.sigmoid(logits / task.config.temperature)
+    torch.testing.assert_close(task.probabilities(logits)[:, 1:], expected)
+
+
+def test_baselines_and_duplicates_stand_beside_the_scores(sky, tmp_path):
+    result = fit(make_experiment(sky, "data.columns.metadata=[z]", "train.epochs=1"), tmp_path / "run")
+    scores = json.loads(result.metrics.read_text())["test"]
+    assert set(scores["baselines"]) == {"majority", "pixels", "metadata"}
+    assert scores["baselines"]["metadata"]["columns"] == ["z"]
+    assert scores["baselines"]["pixels"]["accuracy"]["value"] > 0.6
+    assert scores["duplicates"] == 0
+    assert scores["calibration"]["bins"]
+
+
+def test_two_runs_are_compared_on_the_same_rows(run, sky, tmp_path):
+    other = fit(make_experiment(sky, "train.epochs=1"), tmp_path / "other")
+    compared = compare_runs(run.folder, other.folder)
+    mine, theirs = (json.loads(r.metrics.read_text())["test"]["scores"]["log_loss"]["value"] for r in (run, other))
+    row = compared["scores"]["log_loss"]
+    assert row["difference"] == pytest.approx(mine - theirs)
+    assert row["low"] < row["difference"] < row["high"]
+    other.predictions("test").unlink()
+    with pytest.raises(InputError, match=r"no predictions_test\.parquet"):
+        compare_runs(run.folder, other.folder)
 
 
 def test_no_group_is_divided(run):

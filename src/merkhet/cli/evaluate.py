@@ -12,6 +12,7 @@ def evaluate(
     table: Path | None = None,
     root: Path | None = None,
     out: Path | None = None,
+    against: Path | None = None,
     device: str = "auto",
     workers: int = 1,
     overwrite: bool = False,
@@ -31,6 +32,9 @@ def evaluate(
         Folder that the table's relative paths start from.
     out
         Folder to make for the scores of --table. The run's own scores are renewed in the run.
+    against
+        Another run that was scored on the same rows: every score of both, their difference and its interval, without
+        scoring anew. Lower is better for log_loss, brier and ece.
     device
         auto, cpu, cuda, cuda:1 or mps.
     workers
@@ -38,12 +42,22 @@ def evaluate(
     overwrite
         Replace an output that exists.
     """
+    from merkhet.cli.comparison import comparison_lines
     from merkhet.errors import ConfigError
+    from merkhet.train.compare import compare_runs
     from merkhet.train.evaluate import evaluate_on_table, evaluate_run
     from merkhet.train.summary import headline, reject_count
 
     if (table is None) != (out is None):
         raise ConfigError("--table and --out go together: the scores of another table get a folder of their own")
+    if against is not None:
+        if table is not None:
+            raise ConfigError("--against compares runs as they were scored; it does not go with --table")
+        compared = compare_runs(run, against)
+        if not output.json:
+            print("\n".join(comparison_lines(compared)))  # noqa: T201
+        output.summary(**compared)
+        return 0
     if table is None or out is None:
         result = evaluate_run(run, device=device, workers=workers, console=output.console)
     else:

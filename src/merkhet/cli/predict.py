@@ -96,5 +96,11 @@ def predict(
         output.say(f"  {reject.file}: {reject.reason}")
     if out is not None:
         output.say(f"catalog: {out}\nrejects: {result.rejects_path}")
-    output.summary(catalog=out, rejects=result.rejects_path, rows=len(result.table), rejected=len(result.rejects))
+    output.summary(
+        catalog=out,
+        rejects=result.rejects_path,
+        rows=len(result.table),
+        rejected=len(result.rejects),
+        backend=trained.backend,
+    )
     return 3 if result.rejects else 0

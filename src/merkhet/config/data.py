@@ -33,6 +33,9 @@ class Columns(Config):
         own group where absent.
     split
         Column that says ``train``, ``val`` or ``test``, for ``split.kind: column``.
+    metadata
+        Columns that say how an image was taken, or what else is known of it: a baseline learns from them alone, and
+        the report warns when it comes close to the model.
     """
 
     path: str | tuple[str, ...] = "path"
@@ -40,6 +43,7 @@ class Columns(Config):
     id: str | None = None
     group: str | None = None
     split: str | None = None
+    metadata: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:

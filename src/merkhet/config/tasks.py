@@ -56,6 +56,9 @@ class Classify(Task):
         column, which holds 0 or 1.
     weights
         ``balanced`` weights the loss by inverse class frequency; numbers, one per class, are used as given.
+    temperature
+        What logits are divided by before they become probabilities; fitted on validation rows after training
+        (Guo et al. 2017) and stored in the bundle.
     categories
         Named steps of the probability, highest first met wins; below all of them stands ``below``.
     """
@@ -68,6 +71,7 @@ class Classify(Task):
     label_smoothing: NonNegativeFloat = Field(0.0, lt=1)
     dropout: NonNegativeFloat = Field(0.0, lt=1)
     threshold: float = Field(0.5, gt=0, lt=1)
+    temperature: PositiveFloat = 1.0
     categories: dict[str, Annotated[float, Field(gt=0, le=1)]] = {"confident": 0.9, "likely": 0.7}
     below: str = "uncertain"
     header: dict[str, str] = {"MKLABEL": "label", "MKPROB": "probability", "MKMODEL": "model"}

@@ -104,7 +104,7 @@ def read_rows(data: Data, *, needed: tuple[str, ...] = ()) -> Table:
             raise InputError(data.table, f"a folder without {PACK_INDEX}", expected="a table, or a finished pack")
     table = read_table(source)
     optional = [name for name in (columns.id, columns.group, columns.split) if name]
-    require_columns(table, [*columns.paths, *optional, *needed, *data.where], source=source)
+    require_columns(table, [*columns.paths, *optional, *columns.metadata, *needed, *data.where], source=source)
     table = select_rows(table, dict(data.where), source=source)
     table.meta["source"] = str(source)
     if not len(table):

@@ -10,14 +10,12 @@ from astropy.table import Table
 from merkhet.errors import InputError
 from merkhet.evaluate.answers import Answers, FloatArray, Mode, read_answers
 from merkhet.evaluate.baselines import majority
-from merkhet.evaluate.bootstrap import bootstrap, percentile_interval
-from merkhet.evaluate.scorer import CLASS_SCORES, SCORES, Scorer
+from merkhet.evaluate.calibration import decisions, reliability
+from merkhet.evaluate.resampled import OVERALL, check_resampling, interval_row, overall_rows, resample
+from merkhet.evaluate.scorer import CLASS_SCORES
 
 ROC_POINTS = 200
 """Most points of a stored ROC curve."""
-
-Intervals = npt.NDArray[np.float64]
-"""``(scores, 3)``: value, low, high."""
 
 
 def evaluate_table(
@@ -54,8 +52,12 @@ def evaluate_table(
     -------
     dict
         ``n, n_groups, mode, classes, threshold``;
-        ``scores``: ``{accuracy, balanced_accuracy, macro_f1, log_loss, brier, roc_auc}``, each ``{value, low,
+        ``scores``: ``{accuracy, balanced_accuracy, macro_f1, log_loss, brier, roc_auc, ece}``, each ``{value, low,
         high}`` (multilabel: accuracy is that of all labels of a row at once, the others are averages over labels);
+        ``ece`` is the debiased root mean square calibration error of the decisions (see
+        :func:`merkhet.evaluate.calibration.expected_calibration_error` and
+        :func:`merkhet.evaluate.calibration.decisions`), null where there is but one group;
+        ``calibration``: their reliability diagram, ``{bins: [{confidence, accuracy, low, high, count, groups}]}``;
         ``per_class``: ``{class: {precision, recall, f1, roc_auc, support}}``, support a plain number of rows;
         ``confusion``: ``[[rows]]`` by truth, then by prediction (multilabel: one ``[[no no, no yes], [yes no, yes
         yes]]`` per label); ``roc``: ``{class: {fpr, tpr}}``, only the positive one where binary, none for a class
@@ -67,22 +69,19 @@ def evaluate_table(
     InputError
         The table cannot be scored, or the training counts do not fit it.
     """
-    if n_bootstrap < 0 or not 0 < confidence < 1:
-        raise InputError(
-            "bootstrap", f"n_bootstrap {n_bootstrap}, confidence {confidence:g}", expected="0 or more, between 0 and 1"
-        )
+    check_resampling(n_bootstrap, confidence)
     answers = read_answers(table, mode=mode, classes=classes, threshold=threshold)
     compared, counts, rows = [answers], train_counts or {}, _rows(mode, train_counts, train_rows)
     if rows:
         compared.append(majority(answers, train_counts=counts, train_rows=rows))
-    scored = _with_intervals(compared, draws=n_bootstrap, seed=seed, confidence=confidence)
+    scored = resample(compared, draws=n_bootstrap, seed=seed).intervals(confidence=confidence)
     baseline = None
     if rows:
         said = [name for name, yes in zip(answers.classes, compared[1].predicted[0], strict=True) if yes]
         baseline = {
             "class": ", ".join(said) or "no label",
             "train_counts": {name: int(counts.get(name, 0)) for name in answers.classes},
-            **_overall(scored[1]),
+            **overall_rows(scored[1]),
         }
     return {
         "n": len(answers),
@@ -90,7 +89,8 @@ def evaluate_table(
         "mode": mode,
         "classes": list(answers.classes),
         "threshold": float(threshold),
-        "scores": _overall(scored[0]),
+        "scores": overall_rows(scored[0]),
+        "calibration": _reliability(answers, level=confidence),
         "per_class": _per_class(answers, scored[0]),
         "confusion": confusion(answers).tolist(),
         "roc": _curves(answers),
@@ -121,41 +121,19 @@ def _rows(mode: Mode, counts: Mapping[str, int] | None, rows: int | None) -> int
     return total if rows is None else rows
 
 
-def _with_intervals(compared: list[Answers], *, draws: int, seed: int, confidence: float) -> list[Intervals]:
-    """Score answers to the same rows under the same resamplings; ``(scores, 3)`` each."""
-    scorers = [Scorer(answers) for answers in compared]
-    groups, rows = compared[0].groups, len(compared[0])
-
-    def statistic(weights: FloatArray) -> FloatArray:
-        return np.concatenate([scorer(weights) for scorer in scorers])
-
-    value = statistic(np.ones((groups, 1)))[:, 0]
-    low, high = np.full((2, len(value)), np.nan)
-    if draws and groups > 1:
-        samples = bootstrap(statistic, groups=groups, rows=rows, draws=draws, seed=seed)
-        low, high = percentile_interval(samples, confidence=confidence)
-    return list(np.stack([value, low, high], axis=1).reshape(len(scorers), -1, 3))
+def _reliability(answers: Answers, *, level: float) -> dict[str, Any]:
+    probability, right, group = decisions(answers)
+    return reliability(probability, right, groups=group, level=level)
 
 
-def _overall(scored: Intervals) -> dict[str, Any]:
-    return {name: _interval(row) for name, row in zip(SCORES, scored, strict=False)}
-
-
-def _per_class(answers: Answers, scored: Intervals) -> dict[str, Any]:
-    blocks = scored[len(SCORES) :].reshape(len(CLASS_SCORES), len(answers.classes), 3)
+def _per_class(answers: Answers, scored: FloatArray) -> dict[str, Any]:
+    blocks = scored[len(OVERALL) :].reshape(len(CLASS_SCORES), len(answers.classes), 3)
     return {
         name: {
-            **{score: _interval(blocks[s, k]) for s, score in enumerate(CLASS_SCORES)},
+            **{score: interval_row(blocks[s, k]) for s, score in enumerate(CLASS_SCORES)},
             "support": int(answers.truth[:, k].sum()),
         }
         for k, name in enumerate(answers.classes)
-    }
-
-
-def _interval(row: Intervals) -> dict[str, float | None]:
-    return {
-        key: float(number) if np.isfinite(number) else None
-        for key, number in zip(("value", "low", "high"), row, strict=True)
     }
 
 

@@ -60,6 +60,7 @@ def render(run: RunTables) -> str:
         interval_note=summary.meaning_of_intervals(result) if result else "",
         setup=summary.setup_rows(run),
         data=summary.data_rows(run),
+        baselines=summary.baseline_rows(run),
         provenance=summary.provenance_rows(run),
         citation=summary.citation(run),
         figures=_figures(run, result),
@@ -74,7 +75,7 @@ def render(run: RunTables) -> str:
 
 def _figures(run: RunTables, result: Mapping[str, Any] | None) -> dict[str, str]:
     """Return addresses that hold the images themselves; empty where the run has no data for a figure."""
-    figures = {"history": "", "confusion": "", "roc": ""}
+    figures = {"history": "", "confusion": "", "roc": "", "reliability": ""}
     if run.history is not None and len(run.history):
         kept = run.bundle.provenance.epoch if run.bundle else None
         figures["history"] = _embed(plots.history_plot(_numeric(run.history), kept_epoch=kept))
@@ -83,6 +84,8 @@ def _figures(run: RunTables, result: Mapping[str, Any] | None) -> dict[str, str]
         areas = {name: f"AUC {_interval(row['roc_auc'])}" for name, row in result["per_class"].items()}
         if result["roc"]:
             figures["roc"] = _embed(plots.roc_plot(result["roc"], areas=areas))
+        if result.get("calibration", {}).get("bins"):
+            figures["reliability"] = _embed(plots.reliability_plot(result["calibration"]["bins"]))
     return figures
 
 

@@ -167,6 +167,31 @@ def roc_plot(
 
 
 @_styled
+def reliability_plot(bins: Sequence[Mapping[str, float]], *, save_path: Path | None = None) -> Figure:
+    """Draw how often answers are right against how sure they are; on the diagonal, probabilities can be believed.
+
+    Parameters
+    ----------
+    bins
+        ``{confidence, accuracy, low, high, count}`` of each bin; see :func:`merkhet.evaluate.calibration.reliability`.
+    save_path
+        File to write, in the format of its suffix.
+    """
+    confidence, accuracy, low, high = (
+        np.array([row[name] for row in bins], dtype=float) for name in ("confidence", "accuracy", "low", "high")
+    )
+    figure = Figure(figsize=(4.5, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#9aa5b1", linewidth=1, linestyle=":", label="calibrated")
+    spread = [np.maximum(accuracy - low, 0), np.maximum(high - accuracy, 0)]
+    axes.errorbar(confidence, accuracy, yerr=spread, label="answers", marker="o", markersize=4, capsize=2, **_line(0))
+    axes.set(xlabel="probability of the answer", ylabel="share of right answers", aspect="equal")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.legend(loc="upper left")
+    return _saved(figure, save_path)
+
+
+@_styled
 def gallery_plot(
     pixels: FloatArray, *, pixel_scale_arcsec: float | None = None, save_path: Path | None = None
 ) -> Figure:

@@ -8,6 +8,7 @@ import numpy as np
 
 from merkhet.config.base import Config
 from merkhet.config.data import Between
+from merkhet.evaluate.baselines import leak_warning
 from merkhet.report.run import SPLITS, RunTables
 
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
@@ -31,6 +32,7 @@ SINGLE_LABEL = {
     "roc_auc": Score("ROC AUC", "chance that an image of a class ranks above one of another"),
     "log_loss": Score("Log loss", "mean -ln of the probability of the true class; lower is better", False),
     "brier": Score("Brier score", "mean squared error of the probabilities; lower is better", False),
+    "ece": Score("Calibration error", "rms distance of probability and truth, debiased; lower is better", False),
 }
 MULTILABEL = {
     **SINGLE_LABEL,
@@ -81,6 +83,24 @@ def score_rows(run: RunTables) -> list[ScoreRow]:
     ]
 
 
+BASELINES = {"majority": "the commonest class", "pixels": "pixel statistics", "metadata": "metadata columns"}
+
+
+def baseline_rows(run: RunTables) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the model and each baseline that was scored, by what answers; empty where nothing was scored."""
+    if run.split is None:
+        return []
+    result = run.metrics[run.split]
+    scored = {name: result["baselines"].get(name) for name in BASELINES}
+    rows = [(_baseline_title(name, row), row) for name, row in scored.items() if row]
+    return [("this model", result["scores"]), *rows] if rows else []
+
+
+def _baseline_title(name: str, row: Mapping[str, Any]) -> str:
+    told = {"majority": row.get("class"), "metadata": ", ".join(row.get("columns", ()))}.get(name)
+    return f"{BASELINES[name]} ({told})" if told else BASELINES[name]
+
+
 def data_rows(run: RunTables) -> list[DataRow]:
     """Return the rows of each split, by class; a split of which nothing is known is left out."""
     classes = run.experiment.task.classes
@@ -117,6 +137,15 @@ def remarks(run: RunTables) -> list[str]:
         found.append("The run holds no training counts, so no majority baseline stands beside the scores.")
     elif accuracy["low"] is not None and accuracy["low"] <= (majority["accuracy"]["value"] or 0):
         found.append("The accuracy's interval reaches the majority baseline: these rows do not tell the two apart.")
+    metadata = result["baselines"].get("metadata")
+    warning = leak_warning(result["scores"], metadata) if metadata else None
+    if warning:
+        found.append(warning)
+    if result.get("duplicates"):
+        found.append(
+            f"{result['duplicates']} images stand on two sides of the split with the same pixels (by checksum): scores "
+            "lean high if they are the same."
+        )
     if groups < 2:
         found.append("All rows belong to one group, so nothing is known about how the scores would vary.")
     elif groups < FEW_GROUPS:

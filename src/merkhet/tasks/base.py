@@ -99,6 +99,10 @@ class Task(nn.Module, ABC):
     def decode(self, out: Outputs, batch: Batch) -> Prediction:
         """Turn outputs into answers: probabilities, names, positions, physical units."""
 
+    def calibrated(self, out: Outputs, batch: Batch) -> Any:
+        """Return the task's schema with what outputs on validation rows decide filled in; None for nothing."""
+        return None
+
     def parameter_groups(self) -> Iterator[dict[str, Any]]:
         """Yield optimizer groups: norms and biases take no weight decay."""
         trained = [(name, p) for name, p in self.named_parameters() if p.requires_grad]

@@ -10,6 +10,8 @@ from merkhet.config.data import Columns
 from merkhet.config.tasks import Classify
 from merkhet.data.dataset import TargetColumn, TargetSource
 from merkhet.errors import ConfigError, InputError
+from merkhet.evaluate.answers import read_answers
+from merkhet.evaluate.baselines import column_baseline
 from merkhet.evaluate.scores import evaluate_table
 from merkhet.tasks.truth import Truth
 
@@ -108,6 +110,14 @@ class ClassLabels(Truth):
             train_counts=train_counts,
             train_rows=train_rows,
         )
+
+    def score_baseline(
+        self, predictions: Table, *, seed: int, train: Table, features: tuple[Table, Table]
+    ) -> dict[str, Any]:
+        """Score gradient-boosted trees on features of the training rows and of the predicted ones."""
+        config = self.config
+        answers = read_answers(predictions, mode=config.mode, classes=config.classes, threshold=config.threshold)
+        return column_baseline(answers, train=features[0], train_truth=self.codes(train), rows=features[1], seed=seed)
 
     def headline(self, scores: dict[str, Any]) -> str:
         """Say the accuracy beside that of the majority class."""

@@ -10,6 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from merkhet.config.tasks import Classify
 from merkhet.data.sample import Batch
+from merkhet.evaluate.temperature import fit_temperature
 from merkhet.tasks.base import Loss, Outputs, Prediction, Task, to_numpy
 from merkhet.tasks.class_labels import ClassLabels
 
@@ -65,9 +66,15 @@ class ClassifyTask(Task):
         columns |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.config.classes)}
         return Prediction(columns)
 
+    def calibrated(self, out: Outputs, batch: Batch) -> Classify:
+        """Return the schema with the temperature that fits validation rows best."""
+        truth = to_numpy(batch["target"]["label"].value)
+        temperature = fit_temperature(to_numpy(out["logits"]), truth, mode=self.config.mode)
+        return self.config.model_copy(update={"temperature": temperature})
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return ``(B, classes)`` in float32; they sum to one except for several labels."""
-        logits = logits.float()
+        logits = logits.float() / self.config.temperature
         if self.config.mode == "multiclass":
             return logits.softmax(dim=1)
         positive = torch.sigmoid(logits)

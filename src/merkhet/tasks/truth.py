@@ -58,6 +58,12 @@ class Truth:
         """Score a table of predictions that holds the truth columns."""
         return {}
 
+    def score_baseline(
+        self, predictions: Table, *, seed: int, train: Table, features: tuple[Table, Table]
+    ) -> dict[str, Any]:
+        """Score what a classical method says of the same rows, from features of the training rows and of these."""
+        return {}
+
     def headline(self, scores: dict[str, Any]) -> str:
         """Say in a line what :meth:`score` found."""
         return ""

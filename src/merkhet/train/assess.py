@@ -10,16 +10,36 @@ from merkhet.bundle.store import Bundle
 from merkhet.config.experiment import Experiment
 from merkhet.data.arrays import Rows
 from merkhet.data.dataset import SampleDataset
+from merkhet.data.duplicates import duplicate_pixels
 from merkhet.data.loader import InOrder, make_loader
 from merkhet.data.measured import PREFIX
 from merkhet.data.samples import sample_groups, sample_ids
 from merkhet.execute import Progress
 from merkhet.io.tables import write_table
-from merkhet.tasks.apply import apply_task
-from merkhet.tasks.base import Prediction
+from merkhet.tasks.apply import apply_task, to_device
+from merkhet.tasks.base import Outputs, Prediction, Task
 from merkhet.tasks.truth import Truth
+from merkhet.train.baselines import score_baselines
 from merkhet.train.prepare import Prepared
 from merkhet.train.run import Run
+
+
+def calibrate(task: Task, prepared: Prepared, *, device: torch.device) -> Any:
+    """Return the task's schema with what the validation rows decide (the temperature) filled in."""
+    rows, batch_size = prepared.rows("val"), prepared.experiment.train.batch_size
+    loader = make_loader(prepared.dataset, rows, InOrder(len(rows), batch_size=batch_size))
+    outputs: list[Outputs] = []
+    with torch.inference_mode():
+        for batch in loader:
+            outputs.append({name: value.cpu() for name, value in task(to_device(batch, device)).items()})
+    joined = {name: torch.cat([out[name] for out in outputs]) for name in outputs[0]}
+    targets = {name: source.fetch(rows) for name, source in prepared.dataset.targets.items()}
+    return task.calibrated(joined, {"target": targets}) or prepared.experiment.task
+
+
+def duplicates_across(prepared: Prepared) -> list[tuple[int, int]]:
+    """Return pairs of rows on different sides of the split whose pixels have one checksum."""
+    return duplicate_pixels(np.asarray(prepared.samples.table[PREFIX + "crc"]), prepared.sides)
 
 
 def predict_rows(
@@ -88,5 +108,8 @@ def assess(
         metrics[side] = prepared.truth.score(
             table, seed=experiment.seed, train_counts=origin.train_counts, train_rows=origin.rows["train"]
         )
+        if len(prepared.rows("train")):
+            metrics[side]["baselines"] |= score_baselines(prepared, table, side=side)
+            metrics[side]["duplicates"] = len(duplicates_across(prepared))
     run.write_metrics(metrics)
     return metrics

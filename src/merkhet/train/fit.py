@@ -30,7 +30,7 @@ from merkhet.io.rejects import write_rejects
 from merkhet.io.tables import write_table
 from merkhet.tasks.apply import choose_device
 from merkhet.terminal import progress
-from merkhet.train.assess import assess
+from merkhet.train.assess import assess, calibrate
 from merkhet.train.engine import Engine, explain_broken_import, quiet_lightning
 from merkhet.train.prepare import Prepared, adopt, find_samples, prepare, starting_task, with_absolute_paths
 from merkhet.train.resume import check_resumable
@@ -98,8 +98,8 @@ def fit(
         _record_data(prepared, run)
     best_epoch = _train(prepared, run, resume=resume, console=console)
     if is_main_process():
-        bundle = _write_bundle(prepared, run, epoch=best_epoch)
         device = choose_device("cpu" if experiment.train.accelerator == "cpu" else "auto")
+        bundle = _write_bundle(prepared, run, epoch=best_epoch, device=device)
         with progress(console, "scoring") as callback:
             assess(bundle, prepared, run, device=device, progress=callback)
     return run
@@ -217,9 +217,11 @@ def _interrupts(run: Run) -> Iterator[None]:
         raise Interrupted(f"{run.folder}: interrupted; {kept}. Go on with the same command and --resume") from None
 
 
-def _write_bundle(prepared: Prepared, run: Run, *, epoch: int) -> Bundle:
+def _write_bundle(prepared: Prepared, run: Run, *, epoch: int, device: torch.device) -> Bundle:
     experiment = prepared.experiment
     weights: dict[str, Tensor] = load_file(run.best_weights)
+    task = starting_task(experiment)
+    task.load_state_dict(weights)
     provenance = Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         merkhet=__version__,
@@ -243,7 +245,7 @@ def _write_bundle(prepared: Prepared, run: Run, *, epoch: int) -> Bundle:
         read=experiment.data.read,
         normalize=experiment.normalize,
         model=experiment.model,
-        task=experiment.task,
+        task=calibrate(task.to(device).eval(), prepared, device=device),
         provenance=provenance,
         weights_sha256="",
     )

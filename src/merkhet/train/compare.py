@@ -1,0 +1,37 @@
+"""Two runs on the same rows: which is better, and how sure that is."""
+
+from pathlib import Path
+from typing import Any
+
+from merkhet.errors import ConfigError, InputError
+from merkhet.evaluate.paired import paired_bootstrap
+from merkhet.io.tables import read_table
+from merkhet.train.run import Run
+
+
+def compare_runs(first: str | Path, second: str | Path, *, side: str = "test") -> dict[str, Any]:
+    """Compare the predictions of two runs by a paired bootstrap over groups.
+
+    Returns
+    -------
+    dict
+        See :func:`merkhet.evaluate.paired.paired_bootstrap`; differences are first minus second.
+
+    Raises
+    ------
+    InputError
+        A run was not scored, or not on the same rows.
+    ConfigError
+        The runs answer different questions.
+    """
+    runs = [Run(Path(first)), Run(Path(second))]
+    tasks = [run.read_experiment().task for run in runs]
+    if tasks[0].answers != tasks[1].answers:
+        raise ConfigError(f"{first} answers {tasks[0].answers}, {second} answers {tasks[1].answers}")
+    tables = []
+    for run in runs:
+        if not run.predictions(side).is_file():
+            raise InputError(run.folder, f"no {run.predictions(side).name}", action="Train or evaluate the run first")
+        tables.append(read_table(run.predictions(side)))
+    task = tasks[0]
+    return paired_bootstrap(*tables, mode=task.mode, classes=task.classes, threshold=task.threshold)
