@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_predictions_carry_truth_position_and_model(run):
 
 
 def test_probabilities_are_calibrated_on_validation_rows(run):
-    task = load_bundle(run.folder).task
+    task: Any = load_bundle(run.folder).task
     assert task.config.temperature != 1
     logits = torch.tensor([[2.0]])
     expected = torch.sigmoid(logits / task.config.temperature)
