@@ -2,16 +2,19 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.integrate import quad
+from scipy.special import expit
 from scipy.stats import norm
 from torch import nn
 
 from merkhet.config import models as schemas
 from merkhet.config.base import build
 from merkhet.errors import ConfigError
-from merkhet.models.blocks import ACTIVATION, GlobalPool, conv_block, hidden_layers, initialize
+from merkhet.models.blocks import ACTIVATION, GlobalPool, SqueezeExcite, conv_block, hidden_layers, initialize
 
 
 def test_weights_have_the_variance_of_he_2015():
@@ -59,6 +62,35 @@ def test_groups_have_sixteen_channels(channels, groups):
 def test_global_pool_is_the_mean():
     x = torch.randn(2, 3, 4, 5, 6)
     torch.testing.assert_close(GlobalPool()(x), x.mean(dim=(2, 3, 4)))
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (3, 4, 5)])
+def test_squeeze_and_excitation_by_its_formula(shape):
+    block, x = SqueezeExcite(7, reduction=3), torch.randn(2, 7, *shape)
+    squeeze, excite = (p.detach().numpy() for p in block.parameters())
+    assert squeeze.shape == (2, 7)
+    squeezed = np.maximum(x.flatten(2).mean(2).numpy() @ squeeze.T, 0)
+    weight = expit(squeezed @ excite.T)
+    expected = x.numpy() * weight.reshape(2, 7, *[1] * len(shape))
+    np.testing.assert_allclose(block(x).detach(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("config", [schemas.CNN(squeeze_excite=4), schemas.ResNet(squeeze_excite=4, depths=(1,) * 4)])
+def test_squeeze_and_excitation_takes_cubes(config):
+    with torch.device("meta"):
+        network = build(config, channels=2, dims=3, shape=(16, 16, 16))
+        assert network(torch.empty(2, 2, 16, 16, 16)).shape == (2, network.out_features)
+    assert sum(isinstance(module, SqueezeExcite) for module in network.modules()) == 4
+
+
+@pytest.mark.parametrize(
+    ("schema", "widths", "narrowest"),
+    [(schemas.CNN, {"widths": (8, 16)}, 8), (schemas.ResNet, {"block": "bottleneck", "block_sizes": (2,) * 4}, 8)],
+)
+def test_nothing_is_squeezed_to_nothing(schema, widths, narrowest):
+    schema(squeeze_excite=narrowest, **widths)
+    with pytest.raises(ValidationError, match=f"squeeze_excite is {narrowest + 1}; the narrowest level has only 8"):
+        schema(squeeze_excite=narrowest + 1, **widths)
 
 
 def test_hidden_layers_end_in_the_last_width():

@@ -7,6 +7,7 @@ from torch import nn
 
 from merkhet.config.base import build
 from merkhet.config.models import CNN
+from merkhet.models.blocks import SqueezeExcite
 from tests.models.counts import count, unstored
 
 
@@ -23,6 +24,20 @@ def test_parameters_of_the_published_halo_networks():
 def test_parameters_by_formula(dims):
     network = unstored(CNN(widths=(5, 7), kernel_size=5, norm="none", hidden=(3,)), channels=2, dims=dims)
     assert count(network) == (2 * 5**dims * 5 + 5) + (5 * 5**dims * 7 + 7) + (7 * 3 + 3)
+
+
+def test_names_of_stored_weights_never_change():
+    # Bundles in use hold weights under these names.
+    network = unstored(CNN(widths=(2, 3), hidden=(4,)))
+    weights = {name.removesuffix(".weight") for name in network.state_dict() if name.endswith(".weight")}
+    assert weights == {"levels.0.0", "levels.0.1", "levels.1.1", "levels.1.2", "head.1"}
+
+
+def test_squeeze_and_excitation_closes_each_level():
+    config = CNN(widths=(6, 9), convs_per_level=2)
+    network = unstored(config.model_copy(update={"squeeze_excite": 2}))
+    assert [type([*level.children()][-1]) for level in network.levels] == [SqueezeExcite, SqueezeExcite]
+    assert count(network) - count(unstored(config)) == 2 * (6 * 3 + 9 * 4)
 
 
 def test_levels_are_pooled_between_and_not_after():

@@ -3,7 +3,7 @@
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import safetensors.torch
@@ -12,10 +12,12 @@ from torch import Tensor
 
 from merkhet.config.base import build, members
 from merkhet.config.models import Architecture, Model
+from merkhet.errors import ConfigError
 from merkhet.models.blocks import VectorNetwork
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "models.md"
-KINDS = members(Model)
+KINDS = cast(dict[str, type[Architecture]], members(Model))
+WITH_DIMS = [(kind, dims) for kind, schema in KINDS.items() for dims in schema.dims]
 SHAPES = {2: (33, 47), 3: (33, 32, 35)}
 # Narrow versions of the networks whose default is slow to run; the default itself is built without storage.
 NARROW: dict[str, dict[str, Any]] = {
@@ -44,8 +46,7 @@ def row(kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "dims"), WITH_DIMS)
 def test_maps_images_to_vectors_with_finite_gradients(kind, dims, channels):
     network = narrow(kind, channels=channels, dims=dims)
     out = network(image(channels=channels, dims=dims, batch=2))
@@ -93,21 +94,26 @@ def test_levels_and_head_are_the_whole_network(kind):
     assert next(network.levels[0].parameters()).shape[1] == 1
 
 
-@pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "dims"), WITH_DIMS)
 def test_default_can_be_built(kind, dims):
     with torch.device("meta"):
         network = build(KINDS[kind](), channels=3, dims=dims, shape=(64,) * dims)
         assert network(torch.empty(2, 3, *(64,) * dims)).shape == (2, network.out_features)
 
 
+@pytest.mark.parametrize(("kind", "dims"), sorted({(kind, dims) for kind in KINDS for dims in SHAPES} - {*WITH_DIMS}))
+def test_other_dimensions_are_refused(kind, dims):
+    with pytest.raises(ConfigError, match=rf"model\.kind={kind} .* input\.dims={dims}"):
+        build(KINDS[kind](), channels=1, dims=dims, shape=None)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_stands_in_the_documentation(kind):
-    _, parameters, output, options, source = row(kind)
+    _, dims, parameters, output, options, source = row(kind)
     schema = KINDS[kind]
-    assert issubclass(schema, Architecture)
     with torch.device("meta"):
         network = build(schema(), channels=1, dims=2, shape=None)
+    assert dims == ", ".join(f"{n}-D" for n in schema.dims)
     assert parameters == f"{sum(p.numel() for p in network.parameters()):,}"
     assert output == f"{schema.output} of {network.out_features}"
     assert set(re.findall(r"`(\w+)`", options)) == set(schema.model_fields) - {"kind"}

@@ -5,7 +5,7 @@ import torch
 
 from merkhet.config.base import build
 from merkhet.config.models import ResNet
-from merkhet.models.resnet import ResidualBlock
+from merkhet.models.blocks import Residual
 from tests.models.counts import count, unstored
 
 
@@ -34,13 +34,35 @@ def test_parameters_of_the_published_halo_networks(depths, sizes, published):
     assert count(network) + sizes[-1] + 1 == published
 
 
+@pytest.mark.parametrize("block", ["basic", "bottleneck"])
+def test_parameters_of_squeeze_and_excitation(block):
+    # Hu et al. 2018, equation 5: 2 / r times the sum over blocks of the squared number of channels; in SE-ResNet-50
+    # "about 2.5 million additional parameters".
+    config = ResNet(block=block, depths=(3, 4, 6, 3), stem="wide")
+    channels = [width * config.expansion for width in config.block_sizes]
+    extra = 2 * sum(n * c**2 for n, c in zip(config.depths, channels, strict=True)) // 16
+    excited = unstored(config.model_copy(update={"squeeze_excite": 16}), channels=3)
+    assert count(excited) - count(unstored(config, channels=3)) == extra
+    if block == "bottleneck":
+        assert extra == 2_514_944
+
+
+def test_names_of_stored_weights_never_change():
+    # Bundles in use hold weights under these names.
+    network = unstored(ResNet(depths=(1, 1), block_sizes=(2, 4)))
+    weights = {name.removesuffix(".weight") for name in network.state_dict() if name.endswith(".weight")}
+    blocks = {f"levels.{level}.0.body.{place}" for level in (1, 2) for place in (0, 1, 3, 4)}
+    assert weights == {"levels.0.0", "levels.0.1", *blocks, "levels.2.0.shortcut.0", "levels.2.0.shortcut.1"}
+
+
+@pytest.mark.parametrize("excite", [None, 4])
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
-def test_blocks_start_as_the_identity(block, norm):
-    config = ResNet(block=block, norm=norm, depths=(2,), block_sizes=(16,))
+def test_blocks_start_as_the_identity(block, norm, excite):
+    config = ResNet(block=block, norm=norm, depths=(2,), block_sizes=(16,), squeeze_excite=excite)
     network = build(config, channels=1, dims=2, shape=None)
     second = network.levels[1][1]
-    assert isinstance(second, ResidualBlock)
+    assert isinstance(second, Residual)
     assert len(second.shortcut) == 0
     x = torch.randn(2, 64 if block == "bottleneck" else 16, 8, 8)
     assert torch.equal(second(x), x.relu())

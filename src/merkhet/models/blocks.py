@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from merkhet.config.models import Activation, Norm
 from merkhet.errors import ConfigError
+from merkhet.models.group_convolution import GroupConvolution
 
 CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 MAX_POOL: dict[int, type[nn.MaxPool2d] | type[nn.MaxPool3d]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -41,6 +42,74 @@ class GlobalPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Average over the spatial axes."""
         return x.flatten(2).mean(dim=2)
+
+
+class SqueezeExcite(nn.Module):
+    """Squeeze and excitation: weigh each channel by what the whole image holds, ``(B, C, *S) -> (B, C, *S)``.
+
+    The mean of every channel passes two fully connected layers, the first ``reduction`` times narrower, and a sigmoid
+    that gives each channel a weight between 0 and 1.
+
+    References
+    ----------
+    Hu et al. 2018, arXiv:1709.01507, equations 2 to 4: no biases, so ``2 C (C // reduction)`` parameters.
+    """
+
+    def __init__(self, channels: int, *, reduction: int) -> None:
+        super().__init__()
+        squeezed = channels // reduction
+        self.weigh = nn.Sequential(
+            GlobalPool(),
+            nn.Linear(channels, squeezed, bias=False),
+            nn.ReLU(),
+            nn.Linear(squeezed, channels, bias=False),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply every channel by its weight."""
+        weight: Tensor = self.weigh(x)
+        return x * weight.reshape(*weight.shape, *[1] * (x.ndim - 2))
+
+
+class Residual(nn.Module):
+    """``activation(shortcut(x) + excite(body(x)))``, which starts as ``activation(shortcut(x))``.
+
+    Parameters
+    ----------
+    body
+        Layers of the residual branch, the last without activation.
+    shortcut
+        Layers that bring ``x`` to the shape of the branch; none where it has it already.
+    excite
+        A squeeze-and-excitation block that closes the branch (Hu et al. 2018, figure 3), or nothing.
+    activation
+        Its name.
+    """
+
+    def __init__(
+        self,
+        body: Iterable[nn.Module],
+        *,
+        shortcut: Iterable[nn.Module],
+        excite: Iterable[nn.Module],
+        activation: Activation,
+    ) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+        self.shortcut = nn.Sequential(*shortcut)
+        self.excite = nn.Sequential(*excite)
+        self.activation = ACTIVATION[activation]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the branch to its shortcut."""
+        result: Tensor = self.activation(self.shortcut(x) + self.excite(self.body(x)))
+        return result
+
+    def start_as_identity(self) -> None:
+        """Set the last weights of the body to zero: those of its norm, or of its convolution where there is none."""
+        weights = [weight for name, weight in self.body.named_parameters() if name.endswith("weight")]
+        nn.init.zeros_(weights[-1])
 
 
 class VectorNetwork(nn.Module):
@@ -79,6 +148,9 @@ class VectorNetwork(nn.Module):
         if shape is not None:
             self._require_size(shape)
         initialize(self, activation=activation)
+        for module in self.modules():
+            if isinstance(module, Residual):
+                module.start_as_identity()
 
     def features(self, x: Tensor) -> Tensor:
         """Map an image ``(B, C, *S)`` to the last level's features ``(B, F, *S')``."""
@@ -150,7 +222,7 @@ def initialize(network: nn.Module, *, activation: Activation) -> None:
     He et al. 2015, arXiv:1502.01852, equation 10, with the gain of the activation in place of that of ReLU.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear | GroupConvolution):
             fan_in = module.weight[0].numel()
             nn.init.normal_(module.weight, std=_GAIN[activation] / math.sqrt(fan_in))
             if module.bias is not None:

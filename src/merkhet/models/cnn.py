@@ -3,7 +3,7 @@
 from torch import nn
 
 from merkhet.config import models as schemas
-from merkhet.models.blocks import MAX_POOL, GlobalPool, VectorNetwork, conv_block, hidden_layers
+from merkhet.models.blocks import MAX_POOL, GlobalPool, SqueezeExcite, VectorNetwork, conv_block, hidden_layers
 
 
 class CNN(VectorNetwork):
@@ -38,6 +38,8 @@ class CNN(VectorNetwork):
                     kernel_size=config.kernel_size,
                 )
                 channels = width
+            if config.squeeze_excite:
+                layers.append(SqueezeExcite(width, reduction=config.squeeze_excite))
             levels.append(nn.Sequential(*layers))
         hidden, out_features = hidden_layers(
             channels, config.hidden, activation=config.activation, dropout=config.dropout

@@ -1,11 +1,9 @@
 """Residual networks."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from merkhet.config import models as schemas
-from merkhet.models.blocks import ACTIVATION, MAX_POOL, GlobalPool, VectorNetwork, conv_block
-
-EXPANSION = 4
+from merkhet.models.blocks import MAX_POOL, GlobalPool, Residual, SqueezeExcite, VectorNetwork, conv_block
 
 
 class ResNet(VectorNetwork):
@@ -39,8 +37,8 @@ class ResNet(VectorNetwork):
             blocks = []
             for position in range(depth):
                 stride = 2 if number and not position else 1
-                blocks.append(ResidualBlock(config, inputs, width, stride=stride, dims=dims))
-                inputs = blocks[-1].out_channels
+                blocks.append(residual_block(config, inputs, width, stride=stride, dims=dims))
+                inputs = width * config.expansion
             levels.append(nn.Sequential(*blocks))
         super().__init__(
             levels,
@@ -50,49 +48,35 @@ class ResNet(VectorNetwork):
             activation=config.activation,
             shape=shape,
         )
-        for module in self.modules():
-            if isinstance(module, ResidualBlock):
-                module.start_as_identity()
 
 
-class ResidualBlock(nn.Module):
-    """``activation(shortcut(x) + body(x))``, the shortcut a 1 x 1 convolution where the shapes differ."""
+def residual_block(config: schemas.ResNet, inputs: int, width: int, *, stride: int, dims: int) -> Residual:
+    """Return a block of ``width * config.expansion`` channels, its shortcut a 1 x 1 convolution where shapes differ."""
 
-    def __init__(self, config: schemas.ResNet, inputs: int, width: int, *, stride: int, dims: int) -> None:
-        super().__init__()
-        self.out_channels = width * EXPANSION if config.block == "bottleneck" else width
+    def block(inputs: int, outputs: int, kernel_size: int, stride: int, *, active: bool = True) -> list[nn.Module]:
+        return conv_block(
+            inputs,
+            outputs,
+            dims=dims,
+            norm=config.norm,
+            activation=config.activation if active else None,
+            kernel_size=kernel_size,
+            stride=stride,
+        )
 
-        def block(inputs: int, outputs: int, kernel_size: int, stride: int, *, active: bool = True) -> list[nn.Module]:
-            return conv_block(
-                inputs,
-                outputs,
-                dims=dims,
-                norm=config.norm,
-                activation=config.activation if active else None,
-                kernel_size=kernel_size,
-                stride=stride,
-            )
-
-        if config.block == "bottleneck":
-            body = block(inputs, width, 1, 1) + block(width, width, 3, stride)
-            body += block(width, self.out_channels, 1, 1, active=False)
-        else:
-            body = block(inputs, width, 3, stride) + block(width, width, 3, 1, active=False)
-        self.body = nn.Sequential(*body)
-        same = stride == 1 and inputs == self.out_channels
-        self.shortcut = nn.Sequential(*([] if same else block(inputs, self.out_channels, 1, stride, active=False)))
-        self.activation = ACTIVATION[config.activation]()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, inputs, *S)`` to ``(B, out_channels, *S / stride)``."""
-        result: Tensor = self.activation(self.shortcut(x) + self.body(x))
-        return result
-
-    def start_as_identity(self) -> None:
-        """Set the weights of the body's last layer to zero."""
-        last = self.body[-1]
-        assert isinstance(last.weight, nn.Parameter)
-        nn.init.zeros_(last.weight)
+    outputs = width * config.expansion
+    if config.block == "bottleneck":
+        body = block(inputs, width, 1, 1) + block(width, width, 3, stride) + block(width, outputs, 1, 1, active=False)
+    else:
+        body = block(inputs, width, 3, stride) + block(width, width, 3, 1, active=False)
+    same = stride == 1 and inputs == outputs
+    reduction = config.squeeze_excite
+    return Residual(
+        body,
+        shortcut=[] if same else block(inputs, outputs, 1, stride, active=False),
+        excite=[SqueezeExcite(outputs, reduction=reduction)] if reduction else [],
+        activation=config.activation,
+    )
 
 
 def _stem(config: schemas.ResNet, *, channels: int, dims: int) -> nn.Sequential:
