@@ -1,5 +1,6 @@
 """The bundle: complete, checked, replaced in one step."""
 
+import hashlib
 import json
 import shutil
 
@@ -69,6 +70,17 @@ def test_a_damaged_bundle_is_one_clear_line(tmp_path, damage, message):
     damage(tmp_path / "bundle")
     with pytest.raises(InputError, match=message):
         load_bundle(tmp_path / "bundle")
+
+
+def test_a_bundle_from_before_an_option_was_added_still_loads(tmp_path):
+    make_bundle(tmp_path / "bundle")
+    path = tmp_path / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["task"]["temperature"]
+    content["hash"] = ""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    path.write_text(json.dumps(content | {"hash": digest}))
+    assert load_bundle(tmp_path / "bundle").spec.task.temperature == 1
 
 
 def test_an_unknown_key_is_named(tmp_path):

@@ -45,13 +45,17 @@ def read_spec(folder: Path, *, schema: type[Spec]) -> Spec:
             action="It was made by a newer Merkhet; upgrade with pip install -U merkhet",
         )
     spec = validate(schema, content, source=path)
-    if seal(spec).hash != spec.hash:
+    if _digest(content) != spec.hash:
         raise InputError(path, "its content does not match its hash: it was edited or damaged")
     return spec
 
 
 def seal(spec: Spec) -> Spec:
     """Return the specification with the digest of all the rest of it as its hash."""
-    open_spec = spec.model_copy(update={"hash": ""})
-    content = json.dumps(open_spec.model_dump(mode="json"), sort_keys=True)
-    return spec.model_copy(update={"hash": hashlib.sha256(content.encode()).hexdigest()[:16]})
+    return spec.model_copy(update={"hash": _digest(spec.model_dump(mode="json"))})
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Digest the content as it stands on disk: options that a later Merkhet adds do not change an old bundle's hash."""
+    text = json.dumps({**content, "hash": ""}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
