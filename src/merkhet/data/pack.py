@@ -137,11 +137,10 @@ def _open(
     header = {"format": FORMAT_VERSION, "merkhet": __version__, "rows": len(paths), "fingerprint": digest}
     header |= {"input": spec.model_dump(mode="json"), "read": data.read.model_dump(mode="json")}
     marker = out / PACK_HEADER
-    if overwrite or not marker.is_file():
-        if not overwrite and out.is_dir() and all(path.name.startswith(".") for path in out.iterdir()):
-            pass  # another process has just made the folder and is about to claim it
-        else:
-            prepare_folder(out, overwrite=overwrite)
+    if overwrite:
+        prepare_folder(out, overwrite=True)
+    if not marker.is_file():
+        _refuse_foreign(out, marker)
         with os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             _link_new(marker, lambda temporary: temporary.write_text(json.dumps(header, indent=1), encoding="utf-8"))
@@ -156,6 +155,16 @@ def _open(
         if not (out / IMAGES).exists():
             shape = (len(paths), spec.channels, *(spec.shape or ()))
             _link_new(out / IMAGES, lambda temporary: _allocate(temporary, shape))
+
+
+def _refuse_foreign(out: Path, marker: Path) -> None:
+    """Refuse what holds something other than a pack; another process may claim the folder in this very moment."""
+    if out.is_dir():
+        taken = any(not path.name.startswith(".") for path in out.iterdir())
+    else:
+        taken = out.exists() or out.is_symlink()
+    if taken and not marker.is_file():
+        raise OutputError(out, "it exists already", action="Choose another name, or pass --overwrite")
 
 
 def _link_new(path: Path, write: Callable[[Path], Any]) -> None:
