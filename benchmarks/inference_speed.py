@@ -16,6 +16,7 @@ import os
 import resource
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,8 +28,10 @@ import torch
 from outcome import show
 
 from merkhet.bundle.store import build_task
+from merkhet.config.experiment import Experiment
 from merkhet.config.inference import BackendName, Precision
 from merkhet.config.inputs import InputSpec
+from merkhet.config.load import validate
 from merkhet.config.models import CNN, Model
 from merkhet.config.normalize import AsinhNoise
 from merkhet.config.tasks import Classify
@@ -38,7 +41,7 @@ from merkhet.recipes import load_recipe
 from merkhet.tasks.base import Task
 
 BATCH = 64
-ROUNDS = 25
+ROUNDS = 40
 STEPS = 20
 CLAIM = "answers come at least 1.5 times as fast as from plain torch by default, 2.4 times with OpenVINO in float32"
 EAGER = "torch, eager"
@@ -55,7 +58,7 @@ def make_task(case: str) -> tuple[Task, InputSpec]:
     """Return an untrained task of a case, in evaluation mode."""
     model: Model = CNN(widths=(32, 64, 128, 256), convs_per_level=2)
     if case == "mirabest":
-        model = CNN.model_validate(load_recipe("mirabest", ["data.table=none"])["model"])
+        model = validate(Experiment, load_recipe("mirabest", ["data.table=none"]), source="benchmark").model
     spec = InputSpec(shape=(SIDES[case], SIDES[case]))
     torch.manual_seed(0)
     labels = Classify(mode="binary", classes=("noise", "source"))
@@ -83,7 +86,7 @@ def make_batch(side: int, *, seed: int, size: int = BATCH) -> Batch:
 def learn(task: Task, side: int) -> dict[str, torch.Tensor]:
     """Train for a few steps and return the weights."""
     for module in task.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
             module.momentum = 0.5  # so few steps leave a slower mean behind the weights
     optimizer = torch.optim.AdamW(task.train().parameters(), lr=1e-3)
     for step in range(STEPS):
@@ -112,23 +115,18 @@ def probabilities(task: Task, batch: Batch) -> np.ndarray:
         return np.asarray(columns["p_source"])
 
 
-def peak_memory(case: str, method: str, results: Any) -> None:
-    """Hand back the peak memory of this process, in MB, after a few batches."""
+def peak_memory(case: str, method: str) -> float:
+    """Return the peak memory of this process, in MB, after a few batches."""
     task, batch = prepare(case, method), make_batch(SIDES[case], seed=0)
     for _ in range(3):
         probabilities(task, batch)
-    results.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def in_process(case: str, method: str) -> float:
     """Return :func:`peak_memory` of a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    process = context.Process(target=peak_memory, args=(case, method, results))
-    process.start()
-    peak: float = results.get(timeout=300)
-    process.join()
-    return peak
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(peak_memory, case, method).result()
 
 
 def measure(case: str, peaks: dict[str, float]) -> list[dict[str, Any]]:

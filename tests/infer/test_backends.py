@@ -75,8 +75,8 @@ def test_the_largest_difference_sees_every_number():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"name": "onnx"}, "'onnx' is unknown; choose from torch, openvino"),
-        ({"precision": "f16", "name": "openvino"}, "'f16' is unknown; choose from f32, bf16"),
+        ({"name": "onnx"}, "backend 'onnx' is unknown; choose from torch, openvino"),
+        ({"precision": "f16", "name": "openvino"}, "precision 'f16' is unknown; choose from f32, bf16"),
         ({"precision": "bf16"}, "precision bf16 needs backend openvino"),
         ({"name": "openvino", "device": "cuda"}, "openvino runs on the processor; device is 'cuda'"),
         ({"device": "cuda:7"}, "device 'cuda:7' cannot be used"),

@@ -1,7 +1,10 @@
 """The OpenVINO backend: the answers of torch for every architecture, any number of images and any shape."""
 
+import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -19,7 +22,9 @@ from tests.bundle.bundles import INPUT, make_bundle
 from tests.infer.networks import make_trained_task
 from tests.models.test_registry import SHAPES, WITH_DIMS
 
-pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install 'merkhet[openvino]'")
+# Looked for, not imported: pytest.importorskip would let it report its import.
+if find_spec("openvino") is None:
+    pytest.skip("OpenVINO is not installed: pip install 'merkhet[openvino]'", allow_module_level=True)
 
 
 def compute(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -49,6 +54,17 @@ def test_any_number_of_images_is_answered_in_order(images):
     compiled = OpenVINONetwork(convert(network, torch.zeros(2, 1, 64, 64), shape=(64, 64)), network, precision="f32")
     x = torch.randn(images, 1, 64, 64)
     torch.testing.assert_close(compute(compiled, x), compute(network, x), rtol=1e-4, atol=1e-5)
+
+
+def test_callers_in_several_threads_get_their_own_answers():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 3)).eval()
+    compiled = OpenVINONetwork(convert(network, torch.zeros(2, 1, 8, 8), shape=(8, 8)), network, precision="f32")
+    batches = [torch.randn(images, 1, 8, 8) for images in (1, 5, 1, 9) * 10]
+    with ThreadPoolExecutor(4) as executor:
+        found = list(executor.map(lambda x: compute(compiled, x), batches))
+    for out, x in zip(found, batches, strict=True):
+        torch.testing.assert_close(out, compute(network, x), rtol=1e-4, atol=1e-5)
 
 
 def test_images_that_are_not_contiguous_are_read_right():
@@ -90,9 +106,11 @@ def test_bfloat16_is_measured_and_said(tmp_path, sky, capsys):
     assert choice.difference is not None
     assert 1e-5 < moved <= choice.difference < 0.1
     make_bundle(tmp_path / "bundle")
-    options = ["--backend", "openvino", "--precision", "bf16", "--out", str(tmp_path / "c.csv")]
-    assert main(["predict", str(tmp_path / "bundle"), str(sky.parent / "images"), *options]) == 0
+    command = ["predict", str(tmp_path / "bundle"), str(sky.parent / "images"), "--backend", "openvino"]
+    assert main([*command, "--precision", "bf16", "--out", str(tmp_path / "a.csv")]) == 0
     assert "backend: openvino bf16 on cpu, probabilities within" in capsys.readouterr().err
+    assert main([*command, "--precision", "bf16", "--out", str(tmp_path / "b.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend"].startswith("openvino bf16 on cpu, probabilities within")
 
 
 def test_a_processor_without_bfloat16_is_no_silent_float32(monkeypatch):

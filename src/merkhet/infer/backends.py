@@ -23,9 +23,9 @@ from merkhet.tasks.base import Task
 TOLERANCE = 1e-4
 """Largest difference of a probability in float32 that another backend may have from torch."""
 
-BATCHES = (1, 3, 8)
-SIDE = 64
-PIXELS = 2**18
+_BATCHES = (1, 3, 8)  # synthetic images of each batch, fewer where they hold more pixels than _PIXELS
+_PIXELS = 2**18
+_SIDE = 64  # of a synthetic image where the model names no shape
 
 Answers = list[dict[str, npt.NDArray[np.floating[Any]]]]
 
@@ -43,7 +43,9 @@ class Backend:
     norms_left
         Batch norms that torch found no way to fold; they run as they were trained.
     difference
-        Largest difference of a probability from plain torch float32 on ``images`` synthetic images; None for torch.
+        Largest difference of a probability from plain torch float32 on synthetic images; None for torch.
+    images
+        How many synthetic images.
     """
 
     name: BackendName
@@ -91,9 +93,9 @@ def choose_backend(
     DependencyError
         OpenVINO is not installed.
     """
-    for choice, choices in ((name, BackendName), (precision, Precision)):
-        if choice not in get_args(choices):
-            raise ConfigError(f"backend {choice!r} is unknown; choose from {', '.join(get_args(choices))}")
+    for what, choice, known in (("backend", name, BackendName), ("precision", precision, Precision)):
+        if choice not in get_args(known):
+            raise ConfigError(f"{what} {choice!r} is unknown; choose from {', '.join(get_args(known))}")
     if name == "openvino":
         return _use_openvino(task, spec=spec, precision=precision, device=device)
     if precision != "f32":
@@ -136,12 +138,12 @@ def synthetic_batches(task: Task, spec: InputSpec) -> list[Batch]:
     Where images may have any shape, each batch has another.
     """
     rng = torch.Generator().manual_seed(0)
-    base = spec.network_shape or (SIDE,) * spec.dims
+    base = spec.network_shape or (_SIDE,) * spec.dims
     denormalize: Any = task.normalize.denormalize
     batches = []
-    for number, most in enumerate(BATCHES):
+    for number, most in enumerate(_BATCHES):
         shape = tuple(n + 5 * number for n in base) if spec.fit == "any" else base
-        size = min(most, max(1, PIXELS // math.prod(shape)))
+        size = min(most, max(1, _PIXELS // math.prod(shape)))
         wanted = _blobs(size, spec.channels, shape, rng)
         batch: Batch = {
             "image": wanted,

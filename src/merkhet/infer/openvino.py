@@ -3,17 +3,17 @@
 import copy
 import math
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from merkhet.config.inference import Precision
+from merkhet.data.arrays import FloatArray
 from merkhet.errors import ConfigError, DependencyError
 from merkhet.infer.parts import images_per_part
 
@@ -114,6 +114,7 @@ class OpenVINONetwork(nn.Module):
         self._together = together.create_infer_request()
         self._alone = openvino.AsyncInferQueue(alone)
         self._alone.set_callback(_store)
+        self._turn = threading.Lock()  # a request serves one caller at a time
         # Without storage: it refuses the images that the torch network refuses, and knows the shape of the answer.
         self._outline = copy.deepcopy(network).to("meta")
         self._answer_shapes: dict[torch.Size, torch.Size] = {}
@@ -121,16 +122,19 @@ class OpenVINONetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return what the torch network returns, of float32 images on the processor."""
         answers = torch.empty(len(x), *self._answer_shape(x.shape[1:]))
-        images, out = x.contiguous().numpy(), answers.numpy()
-        if len(x) < len(self._alone):
-            out[:] = self._together.infer(images)[0]
-            return answers
-        step = min(images_per_part(x.shape[2:], cores=1), math.ceil(len(x) / len(self._alone)))
-        for start in range(0, len(x), step):
-            part = slice(start, start + step)
-            self._alone.start_async(images[part], out[part])
-        self._alone.wait_all()
+        with self._turn:
+            self._infer(x.contiguous().numpy(), answers.numpy())
         return answers
+
+    def _infer(self, images: FloatArray, answers: FloatArray) -> None:
+        if len(images) < len(self._alone):
+            answers[:] = self._together.infer(images)[0]
+            return
+        step = min(images_per_part(images.shape[2:], cores=1), math.ceil(len(images) / len(self._alone)))
+        for start in range(0, len(images), step):
+            part = slice(start, start + step)
+            self._alone.start_async(images[part], answers[part])
+        self._alone.wait_all()
 
     def _answer_shape(self, shape: torch.Size) -> torch.Size:
         """Return the shape of the answer for one image ``(C, *S)``."""
@@ -140,5 +144,5 @@ class OpenVINONetwork(nn.Module):
         return self._answer_shapes[shape]
 
 
-def _store(request: Any, answers: npt.NDArray[np.float32]) -> None:
+def _store(request: Any, answers: FloatArray) -> None:
     answers[:] = request.get_output_tensor().data
