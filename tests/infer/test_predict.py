@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
 
@@ -144,6 +145,32 @@ def test_an_output_that_exists_is_refused_before_the_model_is_loaded(tmp_path):
 def test_an_array_that_cannot_be_used_is_one_clear_line(bundle, array, message):
     with pytest.raises(InputError, match=message):
         merkhet.load(bundle).predict(array)
+
+
+def test_a_mask_and_a_unit_of_an_array_are_honoured(bundle, rng):
+    image = make_image("single", rng)
+    holes = np.zeros(image.shape, bool)
+    holes[:4] = True
+    masked = merkhet.load(bundle).predict(np.ma.array(image, mask=holes))
+    filled = merkhet.load(bundle).predict(np.where(holes, np.nan, image))
+    assert masked["p_double"][0] == filled["p_double"][0]
+    with pytest.raises(InputError, match="unit of band image is s; expected Jy/beam"):
+        merkhet.load(bundle).predict(image * u.s)
+
+
+def test_every_row_of_a_table_is_answered(bundle, sky, tmp_path):
+    rows = "\n".join(f"n{k},{sky.parent / 'images' / 's000.fits'}" for k in range(3))
+    (tmp_path / "t.csv").write_text(f"name,path\n{rows}\n")
+    assert predict(bundle, tmp_path / "t.csv", columns=Columns(id="name")).table["id"].tolist() == ["n0", "n1", "n2"]
+
+
+@pytest.mark.parametrize(("name", "message"), [("c.txt", r"c\.txt"), ("file/c.csv", "cannot be written")])
+def test_a_catalog_that_cannot_be_written_is_refused_before_any_header_is(tmp_path, bundle, name, message):
+    make_sky(tmp_path / "sky", 2)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=message):
+        predict(bundle, tmp_path / "sky" / "images", out=tmp_path / name, write_header=True)
+    assert "MKLABEL" not in fits.getheader(tmp_path / "sky" / "images" / "s000.fits")
 
 
 def test_several_bands_from_a_table(tmp_path, rng):

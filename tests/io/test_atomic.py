@@ -53,7 +53,7 @@ def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         write_text(tmp_path / "file" / "a", "x")
     with pytest.raises(OutputError, match="cannot be written"):
-        prepare_folder(tmp_path / "file" / "a")
+        prepare_folder(tmp_path / "file" / "a", marker="run.json")
 
 
 def test_an_output_that_exists_is_refused(tmp_path):
@@ -73,11 +73,27 @@ def test_overwrite_clears_a_folder_but_does_not_follow_links_out_of_it(tmp_path)
     out = tmp_path / "out"
     (out / "sub").mkdir(parents=True)
     (out / "link").symlink_to(precious)
+    (out / "run.json").write_text("{}")
     with pytest.raises(OutputError):
-        prepare_folder(out)
-    prepare_folder(out, overwrite=True)
+        prepare_folder(out, marker="run.json")
+    prepare_folder(out, marker="run.json", overwrite=True)
     assert list(out.iterdir()) == []
     assert (precious / "data").is_file()
+
+
+def test_overwrite_never_clears_what_is_not_ours_or_is_needed(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("years")
+    with pytest.raises(OutputError, match=r"holds no run\.json, so it is no earlier output"):
+        prepare_folder(out, marker="run.json", overwrite=True)
+    (out / "run.json").write_text("{}")
+    with pytest.raises(OutputError, match=r"holds .*thesis\.tex, which is needed"):
+        prepare_folder(out, marker="run.json", overwrite=True, inputs=[None, out / "thesis.tex"])
+    monkeypatch.chdir(out)
+    with pytest.raises(OutputError, match="which is needed"):
+        prepare_folder(tmp_path, marker="run.json", overwrite=True)
+    assert (out / "thesis.tex").read_text() == "years"
 
 
 def test_paths_may_be_text(tmp_path):

@@ -289,6 +289,28 @@ def test_scores_are_not_renewed_on_changed_data(tmp_path):
         evaluate_run(run.folder)
 
 
+def test_rows_without_a_group_are_rejected(tmp_path):
+    table = make_sky(tmp_path / "sky", 36)
+    lines = table.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    column = cells[0].index("group")
+    for row in cells[1:4]:
+        row[column] = ""
+    table.write_text("\n".join(",".join(row) for row in cells) + "\n")
+    run = fit(make_experiment(table, "data.max_reject_fraction=0.2", "train.epochs=1"), tmp_path / "run")
+    assert {r["reason"] for r in read_table(run.rejects)} == {"no value in column 'group'; expected a group"}
+    assert len(read_table(run.rejects)) == 3
+
+
+def test_overwriting_never_clears_what_is_needed(run, sky, tmp_path):
+    with pytest.raises(OutputError, match="which is needed"):
+        evaluate_on_table(run.folder, sky, run.folder, overwrite=True)
+    with pytest.raises(OutputError, match=r"table\.csv, which is needed"):
+        fit(make_experiment(sky), sky.parent, overwrite=True)
+    assert sky.is_file()
+    assert run.metrics.is_file()
+
+
 def test_rejects_are_listed_and_too_many_stop_the_run(tmp_path):
     table = make_sky(tmp_path / "sky", 36)
     for k in range(4):
@@ -312,6 +334,9 @@ def test_rejects_are_listed_and_too_many_stop_the_run(tmp_path):
         ("split.kind=column", r"needs data\.columns\.split"),
         ("train.optimizer.lr=1e30", "training diverged in epoch"),
         ("normalize={kind: dataset}", None),
+        ("input.bands=[{name: i, unit: mJy}]", "unit of band i is Jy/beam; expected mJy"),
+        ("split={kind: fold, folds: 400}", "400 folds are too many"),
+        ("train.precision=32", None),
     ],
 )
 def test_what_cannot_be_trained_is_one_clear_line(sky, tmp_path, override, message):

@@ -31,7 +31,7 @@ class Output:
     @property
     def console(self) -> Console:
         """Where prose and progress go: the error stream, so that standard output stays clean for data."""
-        return Console(stderr=True, quiet=self.quiet or self.json, highlight=False, soft_wrap=True)
+        return Console(stderr=True, quiet=self.quiet or self.json, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str) -> None:
         """Print a line for people."""

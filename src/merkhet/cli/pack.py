@@ -1,7 +1,9 @@
 """``merkhet pack``."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from merkhet.cli.output import QUIET_DEFAULT, Output
 
@@ -16,7 +18,7 @@ def pack(
     root: Path | None = None,
     bands: int | None = None,
     dims: Literal[2, 3] = 2,
-    shape: tuple[int, ...] | None = None,
+    shape: Annotated[tuple[int, ...] | None, Parameter(consume_multiple=True)] = None,
     hdu: str | None = None,
     plane: int | None = None,
     workers: int | None = None,

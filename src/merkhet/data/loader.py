@@ -72,6 +72,13 @@ class TrainSampler:
     def __iter__(self) -> Iterator[BatchDraw]:
         rows = self._draw()
         repeat = _occurrence(rows)
+        if not self._fixed and self.world == 1 and self.codes is None:
+            # Batches of like size: a last batch of one row has no variance for batch norm.
+            yield from (
+                BatchDraw(self.epoch, *part)
+                for part in zip(np.array_split(rows, self.steps), np.array_split(repeat, self.steps), strict=True)
+            )
+            return
         for step in range(self.steps):
             start = (step * self.world + self.rank) * self.batch_size
             part = slice(start, start + self.batch_size)

@@ -138,7 +138,9 @@ def _open(
     header |= {"input": spec.model_dump(mode="json"), "read": data.read.model_dump(mode="json")}
     marker = out / PACK_HEADER
     if overwrite:
-        prepare_folder(out, overwrite=True)
+        prepare_folder(
+            out, marker=PACK_HEADER, overwrite=True, inputs=[data.table, data.root, *(f for p in paths for f in p)]
+        )
     if not marker.is_file():
         _refuse_foreign(out, marker)
         with os_errors(out):
@@ -152,6 +154,8 @@ def _open(
         )
     with os_errors(out):
         (out / "shards").mkdir(exist_ok=True)
+        if not (out / IMAGES).exists() and any((out / "shards").iterdir()):
+            raise OutputError(out, f"an unfinished pack that lost its {IMAGES}", action="Start anew with --overwrite")
         if not (out / IMAGES).exists():
             shape = (len(paths), spec.channels, *(spec.shape or ()))
             _link_new(out / IMAGES, lambda temporary: _allocate(temporary, shape))

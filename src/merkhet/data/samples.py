@@ -83,6 +83,17 @@ def sample_groups(table: Table, columns: Columns) -> npt.NDArray[np.str_]:
     return np.asarray(table[columns.group]).astype(str)
 
 
+def reject_without_group(samples: SampleTable, columns: Columns) -> SampleTable:
+    """Reject rows whose group is missing: they could stand on both sides of a split unnoticed."""
+    if columns.group is None:
+        return samples
+    column = np.ma.asarray(samples.table[columns.group])
+    text = np.ma.getdata(column).astype(str)
+    missing = np.ma.getmaskarray(column) | np.isin(text, ("", "nan"))
+    reason = f"no value in column {columns.group!r}; expected a group"
+    return samples.reject(missing, [reason] * int(missing.sum()), stage="label")
+
+
 def row_paths(table: Table, columns: Columns, *, root: Path) -> list[tuple[Path, ...]]:
     """Return the files of each row; relative paths start from ``root``."""
     per_band = [[root.absolute() / str(name) for name in table[column]] for column in columns.paths]
@@ -165,6 +176,8 @@ def resolve_input(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, Sam
     if not len(samples):
         return spec, samples
     spec, samples = _resolve_units(spec, samples)
+    if not len(samples):
+        return spec, samples
     scales = np.asarray(samples.table[PREFIX + "scale"], dtype=float)
     scale = spec.pixel_scale_arcsec or (float(np.nanmedian(scales)) if np.isfinite(scales).any() else None)
     shapes = np.asarray(samples.table[PREFIX + "shape"]).astype(str)

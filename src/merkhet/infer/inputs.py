@@ -36,10 +36,10 @@ def expand_inputs(
     InputError
         A folder or a pattern without images, a table without the path column, or nothing at all.
     """
-    items: dict[str, InputItem] = {}
+    items: dict[tuple[str, tuple[Path, ...]], InputItem] = {}
     for entry in inputs:
         for item in _expand(str(entry), columns or Columns(), root):
-            items.setdefault(str(item.paths), item)
+            items.setdefault((item.id, item.paths), item)
     if not items:
         raise InputError("predict", "no input was given", expected="files, folders, patterns or tables")
     return list(items.values())

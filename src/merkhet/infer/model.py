@@ -116,7 +116,9 @@ class TrainedModel:
         spec = self.spec.input
         if array.dtype.kind not in "fiu":
             raise InputError("array", f"dtype {array.dtype}", expected="numbers")
-        image = np.asarray(array, dtype=np.float32)
+        check_units([str(getattr(array, "unit", "") or "")] * spec.channels, spec.bands, where="array")
+        filled = np.ma.filled(array.astype(np.float32), np.nan) if np.ma.isMaskedArray(array) else array
+        image = np.asarray(filled, dtype=np.float32)
         image = image[None] if image.ndim == spec.dims else image
         pixels = from_array(image, [], where="array", channels=spec.channels, dims=spec.dims)
         return self._ready(0, InputItem("array", (Path("array"),)), pixels)

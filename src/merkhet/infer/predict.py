@@ -17,7 +17,7 @@ from merkhet.infer.model import Ready, TrainedModel, join_rows, load
 from merkhet.io.atomic import refuse_existing
 from merkhet.io.headers import update_header
 from merkhet.io.rejects import Reject, write_rejects
-from merkhet.io.tables import write_table
+from merkhet.io.tables import check_writable, write_table
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,12 @@ def predict(
     Raises
     ------
     OutputError
-        ``out`` exists; nothing was read yet.
+        ``out`` exists or cannot be written; nothing was read yet.
     """
     rejects_path = None
     if out is not None:
         out = refuse_existing(out, overwrite=overwrite)
+        check_writable(out)
         rejects_path = refuse_existing(out.with_name(f"{out.stem}_rejects.csv"), overwrite=overwrite)
     trained = model if isinstance(model, TrainedModel) else load(model)
     items = expand_inputs([inputs] if isinstance(inputs, str | Path) else inputs, columns=columns, root=root)

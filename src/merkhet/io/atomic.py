@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from merkhet.errors import OutputError
@@ -25,17 +25,45 @@ def refuse_existing(path: str | Path, *, overwrite: bool = False) -> Path:
     return path
 
 
-def prepare_folder(path: str | Path, *, overwrite: bool = False) -> Path:
-    """Create an output folder, empty: refuse one that holds anything, or clear it with ``overwrite``."""
+def prepare_folder(
+    path: str | Path, *, marker: str, overwrite: bool = False, inputs: Iterable[str | Path | None] = ()
+) -> Path:
+    """Create an output folder, empty: refuse one that holds anything, or clear an earlier output with ``overwrite``.
+
+    Parameters
+    ----------
+    marker
+        File that an earlier output of this kind holds; a folder without it is never cleared.
+    inputs
+        What the work reads: a folder that holds any of it is never cleared.
+
+    Raises
+    ------
+    OutputError
+        The folder is taken, or it is not ours to clear.
+    """
+    path = Path(path)
+    if path.exists() and overwrite:
+        _refuse_precious(path, marker, [Path(entry) for entry in inputs if entry is not None])
     path = refuse_existing(path, overwrite=overwrite)
     with os_errors(path):
         if path.is_dir():
             for entry in path.iterdir():
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        elif path.exists() or path.is_symlink():
-            path.unlink()
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _refuse_precious(path: Path, marker: str, inputs: list[Path]) -> None:
+    """Refuse to clear what is no earlier output, or what the work is about to read."""
+    real = path.resolve()
+    for entry in [*inputs, Path.cwd()]:
+        if entry.resolve() == real or real in entry.resolve().parents:
+            raise OutputError(path, f"holds {entry}, which is needed", action="Choose another output")
+    if not path.is_dir() or (any(path.iterdir()) and not (path / marker).is_file()):
+        raise OutputError(
+            path, f"holds no {marker}, so it is no earlier output and is not cleared", action="Choose another name"
+        )
 
 
 @contextlib.contextmanager

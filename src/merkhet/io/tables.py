@@ -5,6 +5,7 @@ and a missing text is empty; only integer and true/false columns with gaps are m
 """
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +16,7 @@ from astropy.table import Column, Table
 
 from merkhet.config.data import Between, Scalar
 from merkhet.errors import InputError, OutputError
-from merkhet.io.atomic import atomic_path, refuse_existing
+from merkhet.io.atomic import atomic_path, os_errors, refuse_existing
 from merkhet.io.reading import existing_file, first_line, quiet_astropy, read_errors
 from merkhet.io.table_formats import fitted, format_of, plain
 
@@ -46,6 +47,22 @@ def read_table(path: str | Path, *, where: Where | None = None) -> Table:
     with read_errors(path, form.name):
         table = plain(form.read(path))
     return table if where is None else select_rows(table, where, source=path)
+
+
+def check_writable(path: str | Path) -> None:
+    """Refuse, before any work is done, a table that could not be written in the end.
+
+    Raises
+    ------
+    OutputError
+        The suffix is unknown, or the folder cannot be written to.
+    """
+    format_of(path, OutputError)
+    probe = Path(path).parent / f".{Path(path).name}.{os.getpid()}"
+    with os_errors(path):
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
 
 
 def write_table(table: Table, path: str | Path, *, overwrite: bool = False) -> Path:

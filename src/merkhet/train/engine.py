@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -156,4 +157,6 @@ def monitored(metrics: dict[str, Any], config: Train) -> float:
             f"train.monitor: {config.monitor!r} is not recorded; recorded are {', '.join(sorted(metrics))}"
         )
     value = float(metrics[config.monitor])
+    if math.isnan(value):
+        raise MerkhetError(f"{config.monitor} is not a number: lower train.optimizer.lr, or set train.gradient_clip=1")
     return value if config.direction == "min" else -value

@@ -60,7 +60,8 @@ def evaluate_on_table(
     trained = validate(Experiment, bundle.spec.provenance.experiment, source=find_bundle(model))
     data = trained.data.model_copy(update={"table": table, "root": root, "where": {}})
     experiment = with_absolute_paths(trained.model_copy(update={"data": data, "input": bundle.spec.input}))
-    run = Run(prepare_folder(out, overwrite=overwrite))
+    marker = Run(out).experiment_file.name
+    run = Run(prepare_folder(out, marker=marker, overwrite=overwrite, inputs=(model, table, root)))
     with progress(console, "reading images") as callback:
         experiment, samples = find_samples(experiment, workers=workers, progress=callback)
     write_rejects(samples.rejects, run.rejects)

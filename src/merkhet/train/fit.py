@@ -85,7 +85,9 @@ def fit(
     _check_tensorboard(experiment.train)
     saved = run.read_experiment() if resume else None
     if saved is None and is_main_process():
-        prepare_folder(run.folder, overwrite=overwrite)
+        finetune = experiment.train.finetune
+        inputs = (experiment.data.table, experiment.data.root, finetune.bundle if finetune else None)
+        prepare_folder(run.folder, marker=run.experiment_file.name, overwrite=overwrite, inputs=inputs)
     with progress(console, "reading images") as callback:
         experiment, samples = find_samples(experiment, workers=workers, progress=callback)
     if is_main_process():

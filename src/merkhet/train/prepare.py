@@ -16,7 +16,14 @@ from merkhet.config.training import FineTune
 from merkhet.data.arrays import FloatArray, Rows
 from merkhet.data.dataset import SampleDataset
 from merkhet.data.measured import PREFIX
-from merkhet.data.samples import SampleTable, load_samples, resolve_input, sample_groups, sample_ids
+from merkhet.data.samples import (
+    SampleTable,
+    load_samples,
+    reject_without_group,
+    resolve_input,
+    sample_groups,
+    sample_ids,
+)
 from merkhet.data.split import check_split, split_fold, split_random
 from merkhet.errors import ConfigError
 from merkhet.execute import Progress
@@ -67,7 +74,8 @@ def find_samples(
     truth = make_truth(experiment)
     samples = load_samples(experiment.data, experiment.input, needed=truth.needed, workers=workers, progress=progress)
     bad, reasons = truth.unusable(samples.table)
-    spec, samples = resolve_input(experiment.input, samples.reject(bad, reasons, stage="label"))
+    samples = reject_without_group(samples.reject(bad, reasons, stage="label"), experiment.data.columns)
+    spec, samples = resolve_input(experiment.input, samples)
     data = experiment.data.model_copy(update={"read": samples.read})
     return experiment.model_copy(update={"input": spec, "data": data}), samples
 
@@ -120,7 +128,12 @@ def _divide(
     split = experiment.split
     if split.kind != "column":
         divide = split_random if split.kind == "random" else split_fold
-        return divide(groups, strata if split.stratify else None, split, seed=experiment.seed)
+        sides = divide(groups, strata if split.stratify else None, split, seed=experiment.seed)
+        if split.kind == "fold" and not (sides == "test").any():
+            raise ConfigError(
+                f"split.folds: {split.folds} folds are too many for {len(table)} rows; one has no test row"
+            )
+        return sides
     if experiment.data.columns.split is None:
         raise ConfigError("split.kind=column needs data.columns.split, the column that says train, val or test")
     return np.asarray(table[experiment.data.columns.split]).astype(str)

@@ -117,8 +117,12 @@ def test_what_exists_is_refused_unless_told_otherwise(tmp_path):
     with pytest.raises(OutputError, match="it exists already"):
         small(tmp_path, n=1)
     assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
-    small(tmp_path, n=1, overwrite=True)
-    assert not (tmp_path / "keep.txt").exists()
+    with pytest.raises(OutputError, match=r"holds no simulation\.json, so it is no earlier output"):
+        small(tmp_path, n=1, overwrite=True)
+    assert (tmp_path / "keep.txt").read_text() == "mine"
+    before = small(tmp_path / "sky", n=2)
+    assert len(read(before)) == 2
+    assert len(read(small(tmp_path / "sky", n=1, overwrite=True))) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):

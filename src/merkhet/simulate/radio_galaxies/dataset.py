@@ -93,8 +93,9 @@ def simulate(
     """
     survey = Survey(size_px, pixel_scale_arcsec, beam_fwhm_arcsec, rms_mjy_beam, uncleaned_fraction)
     maps = observe(n, seed=seed, survey=survey)
-    out = prepare_folder(out, overwrite=overwrite)
-    prepare_folder(out / IMAGE_FOLDER)
+    out = prepare_folder(out, marker=RECORD, overwrite=overwrite)
+    with os_errors(out):
+        (out / IMAGE_FOLDER).mkdir()
     rows: list[str] = []
     try:
         for index, cutout in enumerate(maps):
