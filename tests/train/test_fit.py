@@ -337,6 +337,8 @@ def test_rejects_are_listed_and_too_many_stop_the_run(tmp_path):
         ("input.bands=[{name: i, unit: mJy}]", "unit of band i is Jy/beam; expected mJy"),
         ("split={kind: fold, folds: 400}", "400 folds are too many"),
         ("train.precision=32", None),
+        ("train.accelerator=foo", "accelerator, devices, strategy or precision cannot be used"),
+        ("train.strategy=foo", "accelerator, devices, strategy or precision cannot be used"),
     ],
 )
 def test_what_cannot_be_trained_is_one_clear_line(sky, tmp_path, override, message):

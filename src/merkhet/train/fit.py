@@ -24,7 +24,7 @@ from merkhet.config.training import Train
 from merkhet.data.augment import Augmenter
 from merkhet.data.loader import InOrder, TrainSampler, make_loader
 from merkhet.data.split import SIDES
-from merkhet.errors import DependencyError, Interrupted
+from merkhet.errors import ConfigError, DependencyError, Interrupted
 from merkhet.io.atomic import prepare_folder
 from merkhet.io.rejects import write_rejects
 from merkhet.io.tables import write_table
@@ -166,7 +166,11 @@ def _train(prepared: Prepared, run: Run, *, resume: bool, console: Console | Non
     engine = Engine(starting_task(experiment), experiment.train, seed=experiment.seed)
     epoch_end = EpochEnd(run, experiment.train)
     with quiet_lightning(), _interrupts(run):
-        trainer = _make_trainer(experiment.train, run, epoch_end, console)
+        try:
+            trainer = _make_trainer(experiment.train, run, epoch_end, console)
+        except Exception as error:  # Lightning answers devices that are not there with nearly any exception
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"train: accelerator, devices, strategy or precision cannot be used: {reason}") from error
         checkpoint = run.checkpoint if resume and run.checkpoint.is_file() else None
         trainer.fit(engine, datamodule=_Loaders(prepared), ckpt_path=checkpoint, weights_only=True)
     return epoch_end.best_epoch
