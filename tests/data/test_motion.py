@@ -135,7 +135,7 @@ def test_resampling_against_scipy(rng, shape):
         assert (moved_mask[k, 0].numpy()[known] != nearest[known]).mean() < 0.02
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     turn=st.floats(-math.pi, math.pi),
     shift=st.tuples(st.floats(-4, 4), st.floats(-4, 4)),

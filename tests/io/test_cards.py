@@ -38,7 +38,7 @@ def card(content: str) -> bytes:
     return content.encode("latin-1").ljust(80)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(value=numbers, comment=comments)
 @example(value=-1.2345678901234567e-300, comment="x" * 43)
 @example(value=-(2**63), comment="x" * 43)
@@ -51,7 +51,7 @@ def test_numbers_are_read_back_by_astropy_to_the_last_bit(value, comment: str) -
         assert line[10:30].strip() == line[10:34].strip().split(b" ")[0]  # fixed format ends in column 30
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(value=text, comment=comments)
 @example(value="x" * 66 + "''&", comment="")
 @example(value="'" * 200, comment="it's")
@@ -77,7 +77,7 @@ def test_text_follows_the_standard(value: str, comment: str) -> None:
         assert (stored.rawvalue.rstrip(), stored.comment) == (value, comment)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(value=st.one_of(text, numbers), comment=st.none() | comments, old=st.one_of(text, numbers), kept=comments)
 def test_setting_again_changes_nothing(value, comment: str | None, old, kept: str) -> None:
     cards = [card("SIMPLE  = T"), *format_card("RFI", old, kept), card("COMMENT")]

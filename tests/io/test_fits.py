@@ -60,7 +60,7 @@ def test_unsigned_convention_is_exact_for_small_counts(tmp_path, dtype):
     np.testing.assert_array_equal(image, data.astype(np.float32))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     stored=st.lists(st.integers(-(2**15), 2**15 - 1), min_size=6, max_size=6),
     scale=st.floats(-1e3, 1e3).filter(lambda x: abs(x) > 1e-6),
@@ -164,7 +164,7 @@ def cubes(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["plain.fits", "tiled.fits.fz", "zipped.fits.gz"])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ends=st.tuples(_slices, _slices, _slices))
 def test_a_section_equals_the_slice_of_the_whole(cubes, name, ends):
     folder, truth = cubes
@@ -395,7 +395,7 @@ def test_an_unknown_bitpix_is_refused(tmp_path):
     refused(path, "BITPIX|no HDU holds an image")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 4 * 2880 - 1), st.integers(0, 255)), min_size=1, max_size=8), st.booleans())
 def test_damaged_bytes_never_raise_anything_else(tmp_path_factory, damage, compressed):
     folder = tmp_path_factory.getbasetemp()

@@ -341,7 +341,7 @@ extra_cards = st.lists(st.one_of(value_cards, odd_cards, blank_cards), max_size=
 updates = st.dictionaries(names, st.one_of(scalars, st.tuples(scalars, comments)), max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(extra=extra_cards, values=updates, data=st.binary(max_size=3000), zipped=st.booleans())
 def test_any_header_any_values(extra, values, data, zipped) -> None:
     content = raw_header(*image_cards(*extra)) + data

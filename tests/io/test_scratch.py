@@ -54,7 +54,7 @@ def test_the_bytes_are_those_that_were_compressed(tmp_path, spills, compress, si
         assert isinstance(stream, io.BytesIO) == (compress is bytes or size <= 1000)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(st.binary(max_size=2000), min_size=1, max_size=4))
 def test_gzip_members_are_joined(tmp_path, spills, parts):
     (tmp_path / "file.gz").write_bytes(b"".join(gzip.compress(part) for part in parts))

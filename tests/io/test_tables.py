@@ -81,7 +81,7 @@ def assert_same(seen: Table, expected: Table, *, exact: bool = True) -> None:
 
 
 @pytest.mark.parametrize("suffix", TYPED)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_typed_formats_give_back_what_was_written(tmp_path, suffix, data):
     table = data.draw(_tables(suffix))
@@ -89,7 +89,7 @@ def test_typed_formats_give_back_what_was_written(tmp_path, suffix, data):
     assert_same(read_table(path), table)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=_tables(".csv"))
 def test_csv_gives_back_the_values(tmp_path, table):
     assume(len(table))

@@ -69,7 +69,7 @@ def test_no_orientation_changes_the_answer(name, steps, size):
     assert spread(network.train(), image.double(), elements) < 1e-10
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     height=st.integers(4, 40),
     width=st.integers(4, 40),

@@ -189,10 +189,10 @@ def test_scale_bar_is_round(width, scale, length, text):
     assert written == text
 
 
-@given(st.integers(3, 10_000), st.floats(1e-3, 300))
+@given(st.integers(3, 4_000), st.floats(1e-3, 300))  # 4,000 pixels of 300" go almost once around the sky
 def test_scale_bar_covers_at_most_a_third_and_not_too_little(width, scale):
     length, _ = scale_bar(width, pixel_scale_arcsec=scale)
-    assert width / 15 < length <= width / 3 * (1 + 1e-9)
+    assert width / 15 * (1 - 1e-9) <= length <= width / 3 * (1 + 1e-9)
 
 
 def test_column_names_in_words():
