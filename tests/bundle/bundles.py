@@ -22,7 +22,7 @@ PROVENANCE = Provenance(
     seed=0,
     data_fingerprint="0" * 64,
     rows={"train": 1},
-    epoch=0,
+    epochs=(0,),
     experiment={},
 )
 

@@ -56,7 +56,7 @@ def test_a_second_bundle_takes_the_place_of_the_first(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (shutil.rmtree, "no such folder; expected a run folder or a bundle folder"),
+        (shutil.rmtree, "no such folder; expected a run folder, a bundle folder, or one of the package"),
         (lambda f: (f / "bundle.json").unlink(), r"holds no bundle\.json"),
         (lambda f: (f / "bundle.json").write_text("{"), r"bundle\.json: cannot be read"),
         (lambda f: (f / "weights.safetensors").unlink(), r"weights\.safetensors: cannot be read: No such file"),

@@ -53,7 +53,7 @@ def test_result_is_complete_strict_json(rng, table):
         assert set(row) == {"a", "b", "difference", "low", "high", "p_value"}
         assert (row["a"], row["b"]) == tuple(one["scores"][name]["value"] for one in alone)
         assert row["difference"] == pytest.approx(row["a"] - row["b"])
-        assert row["low"] <= row["difference"] <= row["high"] or name == "ece"
+        assert row["low"] <= row["difference"] <= row["high"] or name in ("ece", "rmsce")
 
 
 def test_a_blurred_model_is_worse(rng, table):
@@ -111,11 +111,11 @@ def test_models_of_equal_skill_are_seldom_told_apart():
         rng = np.random.default_rng(seed)
         base = named(single_label_table(rng, rows=150, groups=60))
         result = compare(worse(rng, base, blur=1), worse(rng, base, blur=1), n_bootstrap=99, seed=seed)["scores"]
-        found.append([result[name]["p_value"] <= 0.1 for name in ("accuracy", "log_loss", "ece")])
-    accuracy, log_loss, ece = np.mean(found, axis=0)
+        found.append([result[name]["p_value"] <= 0.1 for name in ("accuracy", "log_loss", "ece", "rmsce")])
+    accuracy, log_loss, ece, rmsce = np.mean(found, axis=0)
     assert 0.02 <= accuracy <= 0.2
     assert 0.02 <= log_loss <= 0.2
-    assert ece <= 0.1
+    assert max(ece, rmsce) <= 0.1
 
 
 def test_groups_are_resampled_whole(rng, table):

@@ -11,7 +11,7 @@ from merkhet.evaluate.resampled import OVERALL, check_resampling, interval_row, 
 from merkhet.evaluate.scorer import Scorer
 from tests.evaluate.tables import CLASSES, multilabel_table, single_label_table
 
-ECE = OVERALL.index("ece")
+ERRORS = [OVERALL.index("ece"), OVERALL.index("rmsce")]
 
 
 def read(table):
@@ -21,9 +21,10 @@ def read(table):
 def test_values_are_those_of_the_scorer_and_the_calibration(rng):
     answers = read_answers(multilabel_table(rng), mode="multilabel", classes=("stripes", "rings"), threshold=0.5)
     value = resample([answers], draws=0, seed=0).value[0]
-    np.testing.assert_array_equal(np.delete(value, ECE), Scorer(answers)(np.ones((answers.groups, 1)))[:, 0])
+    np.testing.assert_array_equal(np.delete(value, ERRORS), Scorer(answers)(np.ones((answers.groups, 1)))[:, 0])
     confidence, right, group = decisions(answers)
-    assert value[ECE] == pytest.approx(expected_calibration_error(confidence, right, groups=group))
+    assert value[ERRORS[0]] == pytest.approx(expected_calibration_error(confidence, right, groups=group, p=1))
+    assert value[ERRORS[1]] == pytest.approx(expected_calibration_error(confidence, right, groups=group, p=2))
 
 
 def test_company_changes_nothing(rng):
@@ -49,19 +50,20 @@ def simulated(seed, *, groups=100, rows_per_group=3, sharpness=1.0):
     return Answers("binary", ("a", "b"), truth, said, np.stack([1 - p, p], axis=1), group)
 
 
-@pytest.mark.parametrize("sharpness", [1.0, 2.5])
-def test_coverage_of_the_calibration_error(sharpness):
-    many = simulated(0, groups=300_000, rows_per_group=1, sharpness=sharpness)
-    truth = expected_calibration_error(*decisions(many)[:2])
-    assert (truth < 0.02) if sharpness == 1 else (truth > 0.08)
-    held, inside = 0, 0
-    for seed in range(1, 121):
-        found = resample([simulated(seed, sharpness=sharpness)], draws=150, seed=seed)
-        value, low, high = found.intervals(confidence=0.95)[0, ECE]
-        held += low <= truth <= high
-        inside += low <= value <= high
-    assert held >= 0.91 * 120
-    assert inside == 120
+@pytest.mark.parametrize("sharpness", [1.0, 1.85])
+def test_coverage_of_the_calibration_errors(sharpness):
+    """Of 700 rows in 233 groups, or 350 of a calibrated and of a miscalibrated model."""
+    many = decisions(simulated(0, groups=300_000, rows_per_group=1, sharpness=sharpness))[:2]
+    truth = [expected_calibration_error(*many, p=p) for p in (1, 2)]
+    assert (truth[1] < 0.01) if sharpness == 1 else (truth[0] == pytest.approx(0.08, abs=0.003))
+    held, inside = np.zeros(2), np.zeros(2)
+    for seed in range(1, 201):
+        found = resample([simulated(seed, groups=233, sharpness=sharpness)], draws=150, seed=seed)
+        value, low, high = found.intervals(confidence=0.95)[0, ERRORS].T
+        held += (low <= truth) & (truth <= high)
+        inside += (low <= value) & (value <= high)
+    assert (held >= 0.9 * 200).all()
+    assert (inside == 200).all()
 
 
 def test_one_group_has_no_samples(rng):
@@ -72,7 +74,7 @@ def test_one_group_has_no_samples(rng):
     rows = overall_rows(found.intervals(confidence=0.95)[0])
     assert list(rows) == list(OVERALL)
     assert rows["accuracy"]["low"] is None
-    assert rows["ece"] == {"value": None, "low": None, "high": None}
+    assert rows["ece"] == rows["rmsce"] == {"value": None, "low": None, "high": None}
 
 
 def test_what_is_not_defined_is_none():

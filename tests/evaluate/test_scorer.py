@@ -53,10 +53,17 @@ def test_single_label_scores_match_scikit_learn(rng, classes, kind):
     np.testing.assert_allclose(per_class["recall"], recall)
     np.testing.assert_allclose(per_class["f1"], f1)
     np.testing.assert_allclose(per_class["roc_auc"], [auc(answers, k, w) for k in range(len(classes))])
+    np.testing.assert_allclose(
+        per_class["average_precision"], [average_precision(answers, k, w) for k in range(len(classes))]
+    )
 
 
 def auc(answers, k, w):
     return metrics.roc_auc_score(answers.truth[:, k], answers.probability[:, k], sample_weight=w)
+
+
+def average_precision(answers, k, w):
+    return metrics.average_precision_score(answers.truth[:, k], answers.probability[:, k], sample_weight=w)
 
 
 @pytest.mark.parametrize("kind", ["ones", "resampled"])
@@ -82,6 +89,7 @@ def test_multilabel_scores_match_scikit_learn(rng, kind):
     np.testing.assert_allclose(per_class["precision"], precision)
     np.testing.assert_allclose(per_class["recall"], recall)
     np.testing.assert_allclose(per_class["f1"], f1)
+    np.testing.assert_allclose(per_class["average_precision"], [average_precision(answers, k, w) for k in both])
 
 
 def test_many_weightings_at_once_equal_one_by_one(rng):
@@ -127,10 +135,14 @@ rows = st.lists(
 
 
 @given(rows)
-def test_weighted_auc_with_ties_matches_scikit_learn(values):
+def test_weighted_areas_with_ties_match_scikit_learn(values):
     truth, quarters, weight = (np.array(column) for column in zip(*values, strict=True))
     group = np.arange(len(values))
-    area = Ranking.of(truth, quarters / 4, group).auc(weight[:, None].astype(float))[0]
+    (area,), (average,) = Ranking.of(truth, quarters / 4, group).areas(weight[:, None].astype(float))
+    if weight[truth].sum() == 0:
+        assert np.isnan(average)
+    else:
+        assert average == pytest.approx(metrics.average_precision_score(truth, quarters, sample_weight=weight))
     if weight[truth].sum() == 0 or weight[~truth].sum() == 0:
         assert np.isnan(area)
     else:
@@ -141,6 +153,6 @@ def test_weighted_auc_with_ties_matches_scikit_learn(values):
 def test_auc_of_reversed_ranking_is_the_complement(values):
     truth, quarters, _ = (np.array(column) for column in zip(*values, strict=True))
     group, ones = np.arange(len(values)), np.ones((len(values), 1))
-    forward = Ranking.of(truth, quarters / 4, group).auc(ones)
-    backward = Ranking.of(truth, 1 - quarters / 4, group).auc(ones)
+    forward, _ = Ranking.of(truth, quarters / 4, group).areas(ones)
+    backward, _ = Ranking.of(truth, 1 - quarters / 4, group).areas(ones)
     np.testing.assert_allclose(forward, 1 - backward)

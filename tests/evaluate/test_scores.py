@@ -14,7 +14,7 @@ from merkhet.errors import InputError
 from merkhet.evaluate.calibration import reliability
 from merkhet.evaluate.resampled import OVERALL
 from merkhet.evaluate.scorer import CLASS_SCORES
-from merkhet.evaluate.scores import ROC_POINTS, evaluate_table, roc_points
+from merkhet.evaluate.scores import CURVE_POINTS, evaluate_table, pr_points, roc_points
 from tests.evaluate.tables import CLASSES, multilabel_table, single_label_table
 
 COUNTS = {"FRI": 40, "FRII": 55, "hybrid": 5}
@@ -44,7 +44,7 @@ def test_result_is_complete_strict_json(table):
         assert set(row) == {*CLASS_SCORES, "support"}
         assert row["support"] == (table["true"] == name).sum()
     for name, score in result["scores"].items():
-        assert score["low"] < score["value"] < score["high"] or (name == "ece" and score["low"] == 0)
+        assert score["low"] < score["value"] < score["high"] or (name in ("ece", "rmsce") and score["low"] == 0)
 
 
 def test_values_are_those_of_the_table(table):
@@ -76,7 +76,7 @@ def test_binary_threshold_moves_the_decision(rng):
     table = single_label_table(rng, classes=CLASSES[:2])
     result = evaluate(table, mode="binary", classes=CLASSES[:2], threshold=0.8)
     assert result["confusion"][1][1] == ((table["p_FRII"] >= 0.8) & (table["true"] == "FRII")).sum()
-    assert list(result["roc"]) == ["FRII"]
+    assert list(result["roc"]) == list(result["pr"]) == ["FRII"]
     area = metrics.roc_auc_score(table["true"] == "FRII", table["p_FRII"])
     assert result["scores"]["roc_auc"]["value"] == pytest.approx(area)
 
@@ -113,7 +113,7 @@ def test_absent_class_is_null_not_nan(rng):
     assert strict_json(result) == result
     nothing = {"value": None, "low": None, "high": None}
     assert result["per_class"]["hybrid"] == {**dict.fromkeys(CLASS_SCORES, nothing), "support": 0}
-    assert list(result["roc"]) == ["FRI", "FRII"]
+    assert list(result["roc"]) == list(result["pr"]) == ["FRI", "FRII"]
 
 
 def test_reliability_is_that_of_the_named_class(table):
@@ -126,19 +126,22 @@ def test_reliability_is_that_of_the_named_class(table):
 
 def test_a_model_that_is_too_sure_shows_it(rng):
     table = single_label_table(rng, rows=3000, groups=1500)
-    honest = evaluate(table)["scores"]["ece"]
+    honest = evaluate(table)["scores"]
     sharp = np.column_stack([table[f"p_{name}"] for name in CLASSES]) ** 3
     for k, name in enumerate(CLASSES):
         table[f"p_{name}"] = sharp[:, k] / sharp.sum(axis=1)
-    too_sure = evaluate(table)["scores"]["ece"]
-    assert too_sure["low"] > honest["high"]
-    assert too_sure["value"] > 0.1
+    too_sure = evaluate(table)["scores"]
+    for name in ("ece", "rmsce"):
+        assert too_sure[name]["low"] > honest[name]["high"]
+        assert too_sure[name]["value"] > 0.1
+    assert too_sure["ece"]["value"] <= too_sure["rmsce"]["value"]
 
 
 def test_one_group_has_values_but_no_intervals(table):
     table["group"] = "NGC 1"
     scores = evaluate(table)["scores"]
-    assert scores.pop("ece")["value"] is None  # nothing tells chance from error
+    for name in ("ece", "rmsce"):
+        assert scores.pop(name)["value"] is None  # nothing tells chance from error
     for score in scores.values():
         assert score["value"] is not None
         assert score["low"] is None
@@ -148,7 +151,7 @@ def test_one_group_has_values_but_no_intervals(table):
 def test_one_class_in_the_whole_table(table):
     result = evaluate(table[table["true"] == "FRI"], train_counts=COUNTS)
     assert strict_json(result) == result
-    assert result["roc"] == {}
+    assert result["roc"] == result["pr"] == {}
     assert result["scores"]["roc_auc"]["value"] is None
 
 
@@ -175,11 +178,37 @@ def test_roc_is_thinned_along_the_curve(rng):
     p = rng.random(5000) + 0.5 * truth
     points = roc_points(truth, p / 2)
     fpr, tpr = np.array(points["fpr"]), np.array(points["tpr"])
-    assert len(fpr) <= ROC_POINTS
+    assert len(fpr) <= CURVE_POINTS
     assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
     assert (np.diff(fpr) >= 0).all()
     assert (np.diff(tpr) >= 0).all()
     assert np.trapezoid(tpr, fpr) == pytest.approx(metrics.roc_auc_score(truth, p), abs=0.01)
+
+
+@pytest.mark.parametrize("levels", [7, 10_000])
+def test_precision_recall_points_are_those_of_scikit_learn(rng, levels):
+    truth = rng.random(150) < 0.3
+    p = ((rng.random(150) + 0.6 * truth) / 1.6 * levels).round() / levels
+    points = pr_points(truth, p)
+    precision, recall, _ = metrics.precision_recall_curve(truth, p)
+    steps = np.diff(recall) < 0
+    np.testing.assert_allclose(points["recall"], recall[:-1][steps][::-1], atol=1e-5)
+    np.testing.assert_allclose(points["precision"], precision[:-1][steps][::-1], atol=1e-5)
+    assert points["recall"][-1] == 1
+    assert area_of_steps(points) == pytest.approx(metrics.average_precision_score(truth, p), abs=1e-4)
+
+
+def test_precision_recall_is_thinned_along_the_curve(rng):
+    truth = rng.random(5000) < 0.05
+    p = (rng.random(5000) + 0.5 * truth) / 2
+    points = pr_points(truth, p)
+    assert len(points["recall"]) == len(points["precision"]) <= CURVE_POINTS
+    assert (np.diff(points["recall"]) >= 0).all()
+    assert area_of_steps(points) == pytest.approx(metrics.average_precision_score(truth, p), abs=0.01)
+
+
+def area_of_steps(points):
+    return np.diff(points["recall"], prepend=0) @ points["precision"]
 
 
 def grouped_table(rng, *, groups, rows_per_group=4):
@@ -221,6 +250,7 @@ def scikit_learn_scores(truth, p):
     metrics.log_loss(truth, p)
     metrics.brier_score_loss(truth, p)
     metrics.roc_auc_score(truth, p, multi_class="ovr")
+    metrics.average_precision_score(truth, p)
 
 
 def test_a_resampling_costs_a_fraction_of_scikit_learn(rng):

@@ -2,7 +2,9 @@
 
 import pytest
 
+from merkhet.bundle.store import save_bundle
 from merkhet.config.data import Columns, Data
+from merkhet.config.reference import FeatureReference, Reference
 from merkhet.data.pack import pack
 from merkhet.errors import InputError
 from merkhet.infer.inspect import describe
@@ -23,6 +25,22 @@ def test_everything_that_merkhet_makes_or_reads_is_named(sky, tmp_path):
     }
     spec = make_bundle(tmp_path / "bundle")
     assert describe(tmp_path / "bundle")["hash"] == spec.hash
+
+
+def test_a_bundle_says_what_its_training_data_looked_like(tmp_path):
+    spec = make_bundle(tmp_path / "old")
+    assert describe(tmp_path / "old")["reference"].startswith("none; flags do not say")
+    features = FeatureReference(classes=("all",), limits=(3.0,), shrinkage=0.1, train_rows=50, val_rows=20)
+    reference = Reference(pixel_scale_arcsec=(1.8, 5.0), noise=((1e-3, 1e-3),), peak=((10, 30),), features=features)
+    for number, (known, end) in enumerate(
+        [(features, "features of 50 rows, limit from 20 validation rows"), (None, "")]
+    ):
+        kept = reference.model_copy(update={"features": known})
+        save_bundle(tmp_path / f"{number}", spec.model_copy(update={"reference": kept}), {})
+        line = describe(tmp_path / f"{number}")["reference"]
+        beginning = "pixel scale 1.8 to 5 arcsec; noise of image 0.001 Jy/beam; its peak over the noise 10 to 30; "
+        assert line.startswith(beginning + end)
+    assert line.endswith("no features (fewer than 10 rows in training or validation, or a task without)")
 
 
 def test_the_unknown_is_refused(tmp_path):

@@ -8,7 +8,7 @@ import yaml
 from astropy.table import Table
 
 from merkhet.errors import InputError
-from merkhet.io.tables import read_table, write_table
+from merkhet.io.tables import write_table
 from merkhet.report.html import write_report
 from tests.report.runs import write_run
 
@@ -54,7 +54,7 @@ def html(run):
 
 @pytest.fixture
 def copy(run, tmp_path):
-    return shutil.copytree(run, tmp_path / "copy", ignore=shutil.ignore_patterns("images"))
+    return shutil.copytree(run, tmp_path / "copy")
 
 
 def test_whole_report(run, html):
@@ -83,13 +83,21 @@ def test_same_tables_same_page(run, html):
     assert write_report(run).read_text(encoding="utf-8") == html
 
 
-PARTS = ("metrics.json", "history.csv", "rejects.csv", "bundle/bundle.json", "predictions_test.parquet")
+PARTS = (
+    "metrics.json",
+    "history.csv",
+    "rejects.csv",
+    "bundle/bundle.json",
+    "predictions_test.parquet",
+    "gallery_test.parquet",
+)
 SAID = {
     "metrics.json": "nothing was scored",
     "history.csv": "no finished epoch",
     "rejects.csv": "no rejects.csv",
     "bundle/bundle.json": "origin of the model is not known",
     "predictions_test.parquet": "no predictions of a scored split",
+    "gallery_test.parquet": "Run merkhet evaluate copy again, then merkhet report copy.",
 }
 
 
@@ -102,34 +110,52 @@ def test_absent_part_is_named(copy, part):
 
 
 def test_run_with_nothing_but_an_experiment(copy):
-    for part in (*PARTS, "predictions_val.parquet"):
+    for part in (*PARTS, "predictions_val.parquet", "gallery_val.parquet"):
         (copy / part).unlink()
     found = page(copy)
-    assert all(text in found.text for text in SAID.values())
+    assert all(text in found.text for part, text in SAID.items() if part != "gallery_test.parquet")
     assert "size of its splits is not known" in found.text
 
 
 def test_no_test_split(tmp_path):
-    found = page(write_run(tmp_path / "run", splits=("val",), rows=40, images=0))
+    found = page(write_run(tmp_path / "run", splits=("val",), rows=40))
     assert "Accuracy, validation split" in found.text
     assert "There is no test split" in found.text
     assert "Images of the validation split" in found.text
 
 
-def test_images_that_are_gone_leave_grey_places(copy):
-    shutil.rmtree(copy / "images", ignore_errors=True)
-    path = copy / "predictions_test.parquet"
-    moved = read_table(path)
-    moved["image"] = [f"gone/{name}.fits" for name in moved["id"]]
-    write_table(moved, path, overwrite=True)
-    html = write_report(copy).read_text(encoding="utf-8")
-    assert html.count('class="missing"') >= 12
-    assert "data:image/png" not in html
+def test_scores_of_a_run_without_precision_recall_curves(copy):
+    metrics = json.loads((copy / "metrics.json").read_text())
+    for result in metrics.values():
+        del result["pr"]
+        for row in result["per_class"].values():
+            del row["average_precision"]
+        for scores in (result["scores"], result["baselines"]["majority"]):
+            del scores["rmsce"]
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    text = page(copy).text
+    assert "This run was scored before these curves were kept. Run merkhet evaluate copy again" in text
+    assert "alibration error" not in text
+
+
+def test_folds(folded_run):
+    found = page(folded_run)
+    result = json.loads((folded_run / "metrics.json").read_text())
+    assert "Accuracy, 3 test folds" in found.text
+    assert "all, each tested once" in found.text
+    for part in result["folds"]:
+        accuracy = part["scores"]["accuracy"]
+        assert f"fold {part['fold']}" in found.text
+        assert f"{accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}]" in found.text
+    assert "mean ± standard deviation" in found.text
+    assert "72 epochs of 6 trainings, a line each, in 36.0 min." in found.text
+    assert "Model of fold 3" in found.text
+    assert sum(address.startswith("data:image/png") for address in found.addresses) > 12
 
 
 def test_user_text_is_escaped(tmp_path):
     wicked = ("<script>alert(1)</script>", "a & b")
-    run = write_run(tmp_path / "run", classes=wicked, mode="binary", name="<b>bold</b>", rows=30, images=2)
+    run = write_run(tmp_path / "run", classes=wicked, mode="binary", name="<b>bold</b>", rows=30)
     rejects = Table({"file": ["<img src=x onerror=alert(1)>"], "stage": ["read"], "reason": ["<i>why</i>"]})
     write_table(rejects, run / "rejects.csv", overwrite=True)
     html = write_report(run).read_text(encoding="utf-8")
@@ -160,24 +186,24 @@ def test_empty_tables(copy):
 
 
 def test_multilabel(tmp_path):
-    run = write_run(tmp_path / "run", mode="multilabel", classes=("stripes", "rings"), rows=60, images=60)
+    run = write_run(tmp_path / "run", mode="multilabel", classes=("stripes", "rings"), rows=60)
     text = page(run).text
     assert "Exact match, test split" in text
     assert "stripes" in text
 
 
 def test_one_group_and_absent_class(tmp_path):
-    run = write_run(tmp_path / "run", rows=30, images=0)
+    run = write_run(tmp_path / "run", rows=30)
     metrics = json.loads((run / "metrics.json").read_text())
     nothing = {"value": None, "low": None, "high": None}
     metrics["test"]["n_groups"] = 1
-    metrics["test"]["roc"] = {}
+    metrics["test"]["roc"] = metrics["test"]["pr"] = {}
     for scores in (metrics["test"]["scores"], metrics["test"]["per_class"]["FRI"]):
         scores.update({name: nothing for name in scores if name != "support"})
     (run / "metrics.json").write_text(json.dumps(metrics))
     text = page(run).text
     assert "All rows belong to one group" in text
-    assert "No curve" in text
+    assert text.count("No curve: it takes rows of a class and rows of another.") == 2
 
 
 def test_folder_that_is_no_run(tmp_path):

@@ -9,18 +9,19 @@ from merkhet.report.run import read_run
 
 @pytest.fixture
 def copy(run, tmp_path):
-    """A run of its own, without the images."""
-    return shutil.copytree(run, tmp_path / "copy", ignore=shutil.ignore_patterns("images"))
+    """A run of its own."""
+    return shutil.copytree(run, tmp_path / "copy")
 
 
 def test_whole_run(run):
     found = read_run(run)
     assert found.experiment.name == "Toy radio galaxies"
     assert found.bundle is not None
-    assert found.bundle.provenance.epoch == 7
+    assert found.bundle.provenance.epochs == (7,)
     assert found.history is not None
     assert found.history.colnames[0] == "epoch"
-    assert set(found.metrics) == set(found.predictions) == {"val", "test"}
+    assert set(found.metrics) == set(found.predictions) == set(found.galleries) == {"val", "test"}
+    assert (found.folds, found.bundles) == ((), [found.bundle])
     assert found.rejects is not None
     assert len(found.rejects) == 3
     assert found.split == "test"
@@ -31,9 +32,27 @@ def test_only_the_experiment_is_needed(copy):
         (copy / name).unlink()
     for split in ("val", "test"):
         (copy / f"predictions_{split}.parquet").unlink()
+        (copy / f"gallery_{split}.parquet").unlink()
     found = read_run(copy)
     assert (found.bundle, found.history, found.rejects) == (None, None, None)
-    assert (found.metrics, found.predictions, found.split) == ({}, {}, None)
+    assert (found.metrics, found.predictions, found.galleries, found.split) == ({}, {}, {}, None)
+
+
+def test_run_of_folds(folded_run):
+    found = read_run(folded_run)
+    assert set(found.metrics) == {"test"}
+    assert [(fold.number, fold.n) for fold in found.folds] == [(1, 20), (2, 20), (3, 20)]
+    assert (found.bundle, len(found.bundles)) == (None, 3)
+    assert found.history is not None
+    assert found.history.colnames[:3] == ["fold", "member", "epoch"]
+
+
+def test_folds_whose_folders_are_gone(folded_run, tmp_path):
+    copy = shutil.copytree(folded_run, tmp_path / "copy")
+    shutil.rmtree(copy / "folds")
+    found = read_run(copy)
+    assert [fold.bundle for fold in found.folds] == [None] * 3
+    assert found.bundles == []
 
 
 def test_validation_speaks_where_there_is_no_test_split(copy):

@@ -182,7 +182,13 @@ def test_resuming_another_experiment_is_refused(run, sky):
     with pytest.raises(InputError, match="the run was started with seed=7, not 8"):
         fit(make_experiment(sky, "seed=8"), run.folder, resume=True)
     with pytest.raises(InputError, match=r"holds no experiment\.yaml"):
-        fit(make_experiment(sky), run.folder / "logs", resume=True)
+        fit(make_experiment(sky), sky.parent, resume=True)
+
+
+def test_resume_begins_a_run_of_which_nothing_is_there(sky, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "rejects.csv").write_text("left by a run that was stopped while it read its files\n")
+    assert fit(make_experiment(sky, "train.epochs=1"), tmp_path / "run", resume=True).bundle.is_dir()
 
 
 def test_resuming_with_changed_data_is_refused(tmp_path):
@@ -221,7 +227,7 @@ def test_the_best_epoch_is_the_highest_where_higher_is_better(sky, tmp_path):
     options = ("train.epochs=6", "train.monitor=val_accuracy")
     run = fit(make_experiment(sky, *options), tmp_path / "run")
     accuracy = [float(row["val_accuracy"]) for row in history_of(run)]
-    assert load_bundle(run.folder).spec.provenance.epoch == accuracy.index(max(accuracy)) + 1
+    assert load_bundle(run.folder).spec.provenance.epochs == (accuracy.index(max(accuracy)) + 1,)
 
 
 def test_early_stopping_stops(sky, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,17 +11,41 @@ from merkhet.config.load import validate
 from merkhet.errors import InputError
 
 SPEC = "bundle.json"
+PACKAGED = Path(str(files("merkhet"))) / "pretrained"
+"""Models that come with the package, a bundle folder each; their names stand wherever a model does."""
+
 Spec = TypeVar("Spec", bound=BundleSpec)
 
 
+def packaged_models() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(folder.parent.name for folder in PACKAGED.glob(f"*/{SPEC}"))
+
+
+def is_packaged(model: str | Path) -> bool:
+    """Tell whether this names a model of the package; what exists under that name in the file system goes first."""
+    return str(model) in packaged_models() and not Path(model).exists()
+
+
 def find_bundle(model: str | Path) -> Path:
-    """Return the bundle folder of a run folder or of a bundle folder itself."""
+    """Return the bundle folder of a run folder, of a bundle folder itself, or of a model that comes with the package.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if is_packaged(model):
+        return PACKAGED / str(model)
     folder = Path(model)
     for candidate in (folder, folder / "bundle"):
         if (candidate / SPEC).is_file():
             return candidate
+    if (folder / "folds").is_dir():
+        raise InputError(model, "holds a model for each fold and none for all", action=f"Choose one: {folder}/folds/1")
     seen = "no such folder" if not folder.exists() else f"holds no {SPEC}"
-    raise InputError(model, seen, expected="a run folder or a bundle folder", action="Train one with merkhet train")
+    known = f"a run folder, a bundle folder, or one of the package's models: {', '.join(packaged_models())}"
+    raise InputError(model, seen, expected=known, action="Train one with merkhet train")
 
 
 def read_spec(folder: Path, *, schema: type[Spec]) -> Spec:

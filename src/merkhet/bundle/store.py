@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,23 +15,31 @@ from torch import Tensor, nn
 from merkhet.bundle.spec import SPEC, find_bundle, read_spec, seal
 from merkhet.config.base import build
 from merkhet.config.bundle import BundleSpec
+from merkhet.config.ensemble import Ensemble as EnsembleConfig
 from merkhet.config.inputs import InputSpec
 from merkhet.config.models import Model
 from merkhet.config.normalize import Normalization
 from merkhet.config.tasks import TaskConfig
 from merkhet.errors import ConfigError, InputError
+from merkhet.evaluate.novelty import Novelty
 from merkhet.io.atomic import os_errors
 from merkhet.tasks.base import Task
+from merkhet.tasks.ensemble import Ensemble
+from merkhet.tasks.novelty import take_novelty
 
 WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained model in memory: its specification, and the task ready to run (in evaluation mode)."""
+    """A trained model in memory: its specification, and the task ready to run (in evaluation mode).
+
+    ``novelty`` says how far features are from the training data; None where the bundle cannot.
+    """
 
     spec: BundleSpec
     task: Task
+    novelty: Novelty | None = None
 
 
 def build_task(*, task: TaskConfig, model: Model, normalize: Normalization, spec: InputSpec) -> Task:
@@ -46,6 +55,32 @@ def build_task(*, task: TaskConfig, model: Model, normalize: Normalization, spec
     network: nn.Module = build(model, channels=spec.channels, dims=spec.dims, shape=spec.network_shape)
     built: Task = build(task, normalize=build(normalize), network=network)
     return built
+
+
+def join(members: Sequence[Task], ensemble: EnsembleConfig, *, spec: InputSpec) -> Task:
+    """Return what answers for the members: the only one of them, or an ensemble. Raises as :func:`check_ensemble`."""
+    check_ensemble(members[0], ensemble, spec=spec)
+    if len(members) == 1 and ensemble.orientations == "none":
+        return members[0]
+    return Ensemble(members, orientations=ensemble.orientations)
+
+
+def check_ensemble(member: Task, ensemble: EnsembleConfig, *, spec: InputSpec) -> None:
+    """Refuse an ensemble that cannot answer, before any of its members has learned.
+
+    Raises
+    ------
+    ConfigError
+        The images cannot be turned, or the task has no average of answers.
+    """
+    if ensemble.orientations != "none" and spec.shape is not None and len(set(spec.shape[-2:])) > 1:
+        raise ConfigError(
+            f"ensemble.orientations={ensemble.orientations} turns images by 90 degrees, but they are "
+            f"{' x '.join(str(n) for n in spec.shape[-2:])} px. Use orientations none, or input.fit=center with a "
+            "square input.shape"
+        )
+    if ensemble != EnsembleConfig() and type(member).combine is Task.combine:
+        raise ConfigError(f"ensemble: {type(member).__name__} cannot average the answers of several networks")
 
 
 def save_bundle(folder: str | Path, spec: BundleSpec, weights: dict[str, Tensor]) -> BundleSpec:
@@ -91,10 +126,17 @@ def load_bundle(model: str | Path, *, schema: type[BundleSpec] = BundleSpec) -> 
             "its digest is not the one in bundle.json: the weights were changed or damaged",
             action="Copy the bundle again from where it was trained",
         )
-    task = build_task(task=spec.task, model=spec.model, normalize=spec.normalize, spec=spec.input)
+    members = [
+        build_task(task=spec.task, model=spec.model, normalize=spec.normalize, spec=spec.input)
+        for _ in range(spec.ensemble.members)
+    ]
+    task = join(members, spec.ensemble, spec=spec.input)
     try:
-        task.load_state_dict(load_safetensors(data))
-    except (SafetensorError, RuntimeError) as error:
+        tensors = load_safetensors(data)
+        features = spec.reference.features if spec.reference else None
+        novelty = take_novelty(features, tensors) if features else None
+        task.load_state_dict(tensors)
+    except (SafetensorError, RuntimeError, KeyError) as error:
         line = str(error).splitlines()[0]
         raise InputError(path, f"the weights do not fit the architecture: {line}") from error
-    return Bundle(spec, task.eval())
+    return Bundle(spec, task.eval(), novelty)

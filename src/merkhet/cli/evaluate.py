@@ -34,7 +34,7 @@ def evaluate(
         Folder to make for the scores of --table. The run's own scores are renewed in the run.
     against
         Another run that was scored on the same rows: every score of both, their difference and its interval, without
-        scoring anew. Lower is better for log_loss, brier and ece.
+        scoring anew. Lower is better for log_loss, brier, ece and rmsce.
     device
         auto, cpu, cuda, cuda:1 or mps.
     workers

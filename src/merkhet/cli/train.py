@@ -1,6 +1,9 @@
 """``merkhet train``."""
 
 from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter, validators
 
 from merkhet.cli.output import QUIET_DEFAULT, Output
 
@@ -10,6 +13,7 @@ def train(
     /,
     *overrides: str,
     out: Path,
+    folds: Annotated[int | None, Parameter(validator=validators.Number(gte=2))] = None,
     resume: bool = False,
     workers: int = 1,
     overwrite: bool = False,
@@ -29,8 +33,11 @@ def train(
         key.sub=value pairs that change the recipe: data.table=TABLE, train.epochs=20, model.widths=[16,32].
     out
         Run folder to make: bundle, scores, predictions, history, rejects and report.html.
+    folds
+        Cross-validate: train so many times, each time tested on another part of the groups, into OUT/folds/1, 2, ...;
+        scores and report of OUT pool the test rows of all.
     resume
-        Go on in an unfinished run from its last finished epoch.
+        Go on in an unfinished run from its last finished epoch; begin where nothing is there yet.
     workers
         Processes that read and check files before training starts.
     overwrite
@@ -40,18 +47,32 @@ def train(
     from merkhet.config.load import validate
     from merkhet.recipes import load_recipe
     from merkhet.report.html import write_report
-    from merkhet.train.fit import fit, is_main_process
+    from merkhet.train.fit import fit
+    from merkhet.train.folds import fit_folds
     from merkhet.train.summary import headline, reject_count
+    from merkhet.train.trainer import is_main_process
 
     experiment = validate(Experiment, load_recipe(recipe, overrides), source=recipe)
-    run = fit(experiment, out, resume=resume, overwrite=overwrite, workers=workers, console=output.console)
+    options: dict[str, Any] = {"resume": resume, "overwrite": overwrite, "workers": workers, "console": output.console}
+    run = fit(experiment, out, **options) if folds is None else fit_folds(experiment, out, folds=folds, **options)
     if not is_main_process():
         return 0
+    for fold in run.folds:
+        write_report(fold.folder)
     report = write_report(run.folder)
     rejected = reject_count(run)
     output.say(headline(run))
     if rejected:
         output.say(f"{rejected} rows were rejected: {run.rejects}")
-    output.say(f"model:  {run.bundle}\nreport: {report}")
-    output.summary(run=run.folder, bundle=run.bundle, report=report, rejected=rejected, metrics=run.metrics)
+    models = run.folds or [run]
+    for model in models:
+        output.say(f"model:  {model.bundle}")
+    output.say(f"report: {report}")
+    output.summary(
+        run=run.folder,
+        bundles=[model.bundle for model in models],
+        report=report,
+        rejected=rejected,
+        metrics=run.metrics,
+    )
     return 3 if rejected else 0

@@ -4,16 +4,22 @@ from typing import Any
 
 from merkhet.config.base import Config
 from merkhet.config.data import ReadSpec
+from merkhet.config.ensemble import Ensemble
 from merkhet.config.inputs import InputSpec
 from merkhet.config.models import Model
 from merkhet.config.normalize import Normalization
+from merkhet.config.reference import Reference
 from merkhet.config.tasks import TaskConfig
 
 SCHEMA_VERSION = 1
 
 
 class Provenance(Config):
-    """Where a model came from: enough to train it again."""
+    """Where a model came from: enough to train it again.
+
+    ``epochs`` are those whose weights were kept, by member; ``finetuned_from`` is the hash of the model whose weights
+    training started from, empty where they were drawn.
+    """
 
     created: str
     merkhet: str
@@ -22,12 +28,13 @@ class Provenance(Config):
     data_fingerprint: str
     rows: dict[str, int]
     train_counts: dict[str, int] = {}
-    epoch: int
+    epochs: tuple[int, ...]
+    finetuned_from: str = ""
     experiment: dict[str, Any]
 
 
 class BundleSpec(Config):
-    """A trained model without its weights.
+    """A trained model without its weights. ``reference`` says what its training data looked like.
 
     ``weights_sha256`` is the digest of ``weights.safetensors``; ``hash`` is the digest of this specification with
     that digest in it, and names the model in every catalogue row.
@@ -39,6 +46,8 @@ class BundleSpec(Config):
     normalize: Normalization
     model: Model
     task: TaskConfig
+    ensemble: Ensemble = Ensemble()
+    reference: Reference | None = None
     provenance: Provenance
     weights_sha256: str
     hash: str = ""

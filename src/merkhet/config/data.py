@@ -97,9 +97,10 @@ class Data(Config):
 class Split(Config):
     """How rows are divided into training, validation and test, always by whole groups.
 
-    ``random`` is seeded by the experiment and, with ``stratify``, keeps the share of each class; ``column`` takes
-    the sides from ``data.columns.split``; ``fold`` tests on part ``fold`` (from 1) of ``folds`` equal parts and divides
-    the rest between training and validation as ``train`` to ``val``.
+    ``random`` draws the sides and, with ``stratify``, keeps the share of each class; ``column`` takes the sides from
+    ``data.columns.split``; ``fold`` tests on part ``fold`` (from 1) of ``folds`` equal parts and divides the rest
+    between training and validation as ``train`` to ``val``. What is drawn is drawn by ``seed``, that of the experiment
+    where absent: give it to keep the split while the experiment's seed changes.
     """
 
     kind: Literal["random", "column", "fold"] = "random"
@@ -109,6 +110,7 @@ class Split(Config):
     val: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, ge=0, lt=1)
     stratify: bool = True
+    seed: int | None = Field(None, ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _sum(self) -> Self:

@@ -5,6 +5,7 @@ from pydantic import Field
 from merkhet.config.augment import Augmentation
 from merkhet.config.base import Config
 from merkhet.config.data import Data, Split
+from merkhet.config.ensemble import Ensemble
 from merkhet.config.inputs import InputSpec
 from merkhet.config.models import CNN, Model
 from merkhet.config.normalize import AsinhNoise, Normalization
@@ -25,4 +26,5 @@ class Experiment(Config):
     normalize: Normalization = AsinhNoise()
     model: Model = CNN()
     task: TaskConfig
+    ensemble: Ensemble = Ensemble()
     train: Train = Train()

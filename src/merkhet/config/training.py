@@ -86,7 +86,7 @@ Schedule = Annotated[Constant | Cosine | WarmRestarts | Plateau, Field(discrimin
 
 
 class FineTune(Config):
-    """Start from the weights of a bundle.
+    """Start from the weights of a bundle: a run, a bundle, or a model that comes with the package, by name.
 
     The network is taken over and the head is new unless the classes are the same. ``freeze`` names what stays
     fixed: ``none``, the whole ``network``, or the first ``freeze_levels`` levels of it.

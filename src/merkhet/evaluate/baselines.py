@@ -49,20 +49,25 @@ def majority(answers: Answers, *, train_counts: Mapping[str, int], train_rows: i
     return replace(answers, predicted=np.broadcast_to(said, shape), probability=np.broadcast_to(share, shape))
 
 
-def column_baseline(
-    answers: Answers,
-    *,
-    train: Table,
-    train_truth: npt.ArrayLike,
-    rows: Table,
-    seed: int = 0,
-    n_bootstrap: int = 1000,
-    confidence: float = 0.95,
+def score_answers(
+    answers: Answers, *, seed: int = 0, n_bootstrap: int = 1000, confidence: float = 0.95
 ) -> dict[str, Any]:
-    """Score what a classical classifier says of the same rows from columns alone.
+    """Return every overall score ``{value, low, high}`` of a baseline's answers.
+
+    ``seed``, ``n_bootstrap`` and ``confidence`` are those of :func:`merkhet.evaluate.scores.evaluate_table`, so that
+    intervals rest on the same resamplings as the model's.
+    """
+    check_resampling(n_bootstrap, confidence)
+    return overall_rows(resample([answers], draws=n_bootstrap, seed=seed).intervals(confidence=confidence)[0])
+
+
+def classical(answers: Answers, *, train: Table, train_truth: npt.ArrayLike, rows: Table, seed: int) -> Answers:
+    """Return what boosted trees learn from the columns of ``train`` and say of ``rows``.
 
     With the columns that describe how an image was taken, this is the metadata baseline; with those of
-    :func:`merkhet.evaluate.pixel_statistics.pixel_statistics`, the pixel baseline.
+    :func:`merkhet.evaluate.pixel_statistics.pixel_statistics`, the pixel baseline. Each row gets the most probable
+    class, or the labels of probability 0.5 or more: a threshold that was chosen for the model would be unfair to its
+    baseline. One classifier learns each label.
 
     Parameters
     ----------
@@ -73,36 +78,11 @@ def column_baseline(
         used. Numbers and text; masked, not-a-number and empty values are missing ones, which the classifier takes.
     train_truth
         Number of the class of each training row ``(m,)``, or 0 and 1 ``(m, labels)``.
-    seed, n_bootstrap, confidence
-        As in :func:`merkhet.evaluate.scores.evaluate_table`, so that intervals rest on the same resamplings.
-
-    Returns
-    -------
-    dict
-        Every score ``{value, low, high}`` as the majority baseline has them; ``columns``: names of the columns;
-        ``train_rows``: number of training rows; ``classifier``: its name.
 
     Raises
     ------
     InputError
         A column is not there for both, is neither number nor text, or rows and truth differ in number.
-    """
-    check_resampling(n_bootstrap, confidence)
-    said = classical(answers, train=train, train_truth=train_truth, rows=rows, seed=seed)
-    scored = resample([said], draws=n_bootstrap, seed=seed).intervals(confidence=confidence)[0]
-    return {
-        "columns": list(train.colnames),
-        "train_rows": len(train),
-        "classifier": "HistGradientBoostingClassifier",
-        **overall_rows(scored),
-    }
-
-
-def classical(answers: Answers, *, train: Table, train_truth: npt.ArrayLike, rows: Table, seed: int) -> Answers:
-    """Return what boosted trees learn from the columns of ``train`` and say of ``rows``.
-
-    Each row gets the most probable class, or the labels of probability 0.5 or more: a threshold that was chosen for
-    the model would be unfair to its baseline. One classifier learns each label.
     """
     truth = np.asarray(train_truth)
     labels = answers.mode == "multilabel"
@@ -132,7 +112,7 @@ def leak_warning(model: Mapping[str, Any], metadata: Mapping[str, Any]) -> str |
     model
         The ``scores`` of :func:`merkhet.evaluate.scores.evaluate_table`.
     metadata
-        What :func:`column_baseline` returns for the declared metadata columns.
+        What :func:`score_answers` returns for the declared metadata columns, and their names as ``columns``.
     """
     area = _low_end(metadata["roc_auc"])
     if area is None or area <= CHANCE:

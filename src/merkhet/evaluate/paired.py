@@ -41,12 +41,12 @@ def paired_bootstrap(
     -------
     dict
         ``n, n_groups, mode, classes, threshold``;
-        ``scores``: for each of accuracy, balanced_accuracy, macro_f1, log_loss, brier, roc_auc and ece, ``{a, b,
-        difference, low, high, p_value}``: the scores of both, a - b with its interval, and the two-sided chance of
+        ``scores``: for each of accuracy, balanced_accuracy, macro_f1, log_loss, brier, roc_auc, ece and rmsce, ``{a,
+        b, difference, low, high, p_value}``: the scores of both, a - b with its interval, and the two-sided chance of
         such a difference between models of equal score: twice the share of the resamplings on the other side of 0,
         counted from one (Davison & Hinkley 1997, section 4.2), hence never below ``2 / (n_bootstrap + 1)``. In
-        simulations of equally good models, 4 to 8 % of the p-values fell below 0.05, and fewer than 1 % for ``ece``,
-        which is hard to tell apart: prefer the log loss;
+        simulations of equally good models, 4 to 8 % of the p-values fell below 0.05, and fewer than 1 % for ``ece``
+        and ``rmsce``, which are hard to tell apart: prefer the log loss;
         ``bootstrap``: ``{n, seed, confidence, unit}``. What is undefined is null.
 
     Raises

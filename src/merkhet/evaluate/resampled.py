@@ -9,12 +9,13 @@ import numpy as np
 from merkhet.errors import InputError
 from merkhet.evaluate.answers import Answers, FloatArray
 from merkhet.evaluate.bootstrap import bootstrap, percentile_interval
-from merkhet.evaluate.calibration import Calibration, decisions
+from merkhet.evaluate.calibration import Calibration, calibration_errors, decisions
 from merkhet.evaluate.scorer import SCORES, Scorer
 
-OVERALL = (*SCORES, "ece")
-"""The scores of a table as a whole; ``ece`` is the debiased root mean square calibration error."""
-_ECE = len(SCORES)
+OVERALL = (*SCORES, "ece", "rmsce")
+"""The scores of a table as a whole; ``ece`` and ``rmsce`` are the debiased expected (mean absolute) and root mean
+square calibration error."""
+_CALIBRATION = slice(len(SCORES), len(OVERALL))
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class Resampled:
 def resample(compared: Sequence[Answers], *, draws: int, seed: int) -> Resampled:
     """Score answers to the same rows, and again for ``draws`` resamplings of whole groups, the same for all.
 
-    The debiased calibration error takes off what chance adds to it. Resampled rows carry that chance twice: once as
+    The debiased calibration errors take off what chance adds to them. Resampled rows carry that chance twice: once as
     they differ from the rows at hand, which the estimate takes off, and once as those differ from the sky, which is
-    known from the rows at hand and taken off here. In simulations of 150 to 5,000 rows, alone and in groups, 95 %
-    intervals then held the truth in 93 to 100 % of cases, against 77 to 96 % without.
+    known from the rows at hand and taken off here (:meth:`~merkhet.evaluate.calibration.Calibration.inflation`). In
+    simulations of 150 to 5,000 rows, alone and in groups, 95 % intervals then held the truth in 88 to 100 % of cases
+    for ``ece`` and 93 to 100 % for ``rmsce``; without, those of ``ece`` never held that of a calibrated model.
     """
     scorers = [Scorer(answers) for answers in compared]
     calibrations = [_calibration(answers) for answers in compared]
@@ -57,16 +59,16 @@ def resample(compared: Sequence[Answers], *, draws: int, seed: int) -> Resampled
         parts = []
         for score, calibration in zip(scorers, calibrations, strict=True):
             scores = score(weights)
-            parts += [scores[:_ECE], calibration.squared_error(weights)[None], scores[_ECE:]]
+            parts += [scores[: len(SCORES)], calibration.debiased(weights), scores[len(SCORES) :]]
         return np.concatenate(parts)
 
     value = statistic(np.ones((groups, 1))).reshape(len(compared), -1)
     draws = draws if groups > 1 else 0
     samples = bootstrap(statistic, groups=groups, rows=rows, draws=draws, seed=seed) if draws else np.empty((0, 0))
     samples = samples.reshape(*value.shape, draws)
-    samples[:, _ECE] -= np.array([[calibration.chance()] for calibration in calibrations])
-    for squared in (value[:, _ECE], samples[:, _ECE]):
-        np.sqrt(squared.clip(min=0), out=squared)
+    for k, calibration in enumerate(calibrations):
+        value[k, _CALIBRATION] = calibration_errors(value[k, _CALIBRATION])
+        samples[k, _CALIBRATION] = calibration_errors(samples[k, _CALIBRATION] - calibration.inflation()[:, None])
     return Resampled(value, samples)
 
 

@@ -1,6 +1,6 @@
 """Scores of a prediction table, with intervals, beside the majority baseline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,14 +8,14 @@ import numpy.typing as npt
 from astropy.table import Table
 
 from merkhet.errors import InputError
-from merkhet.evaluate.answers import Answers, FloatArray, Mode, read_answers
+from merkhet.evaluate.answers import Answers, BoolArray, FloatArray, Mode, read_answers
 from merkhet.evaluate.baselines import majority
 from merkhet.evaluate.calibration import decisions, reliability
 from merkhet.evaluate.resampled import OVERALL, check_resampling, interval_row, overall_rows, resample
 from merkhet.evaluate.scorer import CLASS_SCORES
 
-ROC_POINTS = 200
-"""Most points of a stored ROC curve."""
+CURVE_POINTS = 200
+"""Most points of a stored ROC or precision-recall curve."""
 
 
 def evaluate_table(
@@ -52,17 +52,19 @@ def evaluate_table(
     -------
     dict
         ``n, n_groups, mode, classes, threshold``;
-        ``scores``: ``{accuracy, balanced_accuracy, macro_f1, log_loss, brier, roc_auc, ece}``, each ``{value, low,
-        high}`` (multilabel: accuracy is that of all labels of a row at once, the others are averages over labels);
-        ``ece`` is the debiased root mean square calibration error of the decisions (see
-        :func:`merkhet.evaluate.calibration.expected_calibration_error` and
+        ``scores``: ``{accuracy, balanced_accuracy, macro_f1, log_loss, brier, roc_auc, ece, rmsce}``, each ``{value,
+        low, high}`` (multilabel: accuracy is that of all labels of a row at once, the others are averages over labels);
+        ``ece`` and ``rmsce`` are the debiased expected (mean absolute) and root mean square calibration error of the
+        decisions (see :func:`merkhet.evaluate.calibration.expected_calibration_error` and
         :func:`merkhet.evaluate.calibration.decisions`), null where there is but one group;
         ``calibration``: their reliability diagram, ``{bins: [{confidence, accuracy, low, high, count, groups}]}``;
-        ``per_class``: ``{class: {precision, recall, f1, roc_auc, support}}``, support a plain number of rows;
+        ``per_class``: ``{class: {precision, recall, f1, roc_auc, average_precision, support}}``, support a plain number
+        of rows;
         ``confusion``: ``[[rows]]`` by truth, then by prediction (multilabel: one ``[[no no, no yes], [yes no, yes
-        yes]]`` per label); ``roc``: ``{class: {fpr, tpr}}``, only the positive one where binary, none for a class
-        that all rows or no row has; ``baselines``: ``{majority: {class, train_counts, <scores>}}``, the baseline
-        null without ``train_counts``; ``bootstrap``: ``{n, seed, confidence, unit}``. What is undefined is null.
+        yes]]`` per label); ``roc``: ``{class: {fpr, tpr}}`` and ``pr``: ``{class: {recall, precision}}``, only the
+        positive one where binary, none for a class that all rows or no row has; ``baselines``: ``{majority: {class,
+        train_counts, <scores>}}``, the baseline null without ``train_counts``; ``bootstrap``: ``{n, seed,
+        confidence, unit}``. What is undefined is null.
 
     Raises
     ------
@@ -93,7 +95,8 @@ def evaluate_table(
         "calibration": _reliability(answers, level=confidence),
         "per_class": _per_class(answers, scored[0]),
         "confusion": confusion(answers).tolist(),
-        "roc": _curves(answers),
+        "roc": _curves(answers, roc_points),
+        "pr": _curves(answers, pr_points),
         "baselines": {"majority": baseline},
         "bootstrap": {"n": n_bootstrap, "seed": seed, "confidence": confidence, "unit": "group"},
     }
@@ -137,20 +140,39 @@ def _per_class(answers: Answers, scored: FloatArray) -> dict[str, Any]:
     }
 
 
-def _curves(answers: Answers) -> dict[str, Any]:
+def _curves(answers: Answers, points: Callable[[BoolArray, FloatArray], dict[str, list[float]]]) -> dict[str, Any]:
     wanted = [1] if answers.mode == "binary" else range(len(answers.classes))
     return {
-        answers.classes[k]: roc_points(answers.truth[:, k], answers.probability[:, k])
+        answers.classes[k]: points(answers.truth[:, k], answers.probability[:, k])
         for k in wanted
         if 0 < answers.truth[:, k].sum() < len(answers)
     }
 
 
-def roc_points(truth: npt.NDArray[np.bool_], probability: FloatArray) -> dict[str, list[float]]:
-    """Return at most :data:`ROC_POINTS` points of the ROC curve, evenly spaced along it, both ends among them."""
+def roc_points(truth: BoolArray, probability: FloatArray) -> dict[str, list[float]]:
+    """Return at most :data:`CURVE_POINTS` points of the ROC curve, evenly spaced along it, both ends among them."""
     from sklearn.metrics import roc_curve  # slow to import, and needed for nothing else
 
     fpr, tpr, _ = roc_curve(truth, probability)
-    length = fpr + tpr  # both rise, so this is the path walked along the axes
-    kept = np.unique(length.searchsorted(np.linspace(0, length[-1], ROC_POINTS)))
-    return {"fpr": fpr[kept].round(5).tolist(), "tpr": tpr[kept].round(5).tolist()}
+    return _thinned(fpr=fpr, tpr=tpr)
+
+
+def pr_points(truth: BoolArray, probability: FloatArray) -> dict[str, list[float]]:
+    """Return at most :data:`CURVE_POINTS` points of the precision-recall curve, evenly spaced, by rising recall.
+
+    The curve is one of steps: each precision holds from the recall of the point before, 0 for the first, to its own,
+    and the steps sum up to the average precision. Thresholds that add no row of the class are left out.
+    """
+    from sklearn.metrics import precision_recall_curve  # slow to import, and needed for nothing else
+
+    precision, recall, _ = precision_recall_curve(truth, probability)
+    precision, recall = precision[-2::-1], recall[-2::-1]  # the last one stands for no threshold at all
+    rises = np.diff(recall, prepend=0) > 0
+    return _thinned(recall=recall[rises], precision=precision[rises])
+
+
+def _thinned(**curve: FloatArray) -> dict[str, list[float]]:
+    """Keep points of a curve at even distances along it, as one walks along the axes."""
+    length = np.sum([np.abs(np.diff(values, prepend=values[0])) for values in curve.values()], axis=0).cumsum()
+    kept = np.unique(length.searchsorted(np.linspace(0, length[-1], CURVE_POINTS)))
+    return {name: values[kept].round(5).tolist() for name, values in curve.items()}

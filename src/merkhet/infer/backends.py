@@ -104,10 +104,13 @@ def choose_backend(
 
 
 def _use_torch(task: Task, *, spec: InputSpec, device: torch.device) -> Backend:
-    network = fold_batch_norm(task.network)
-    task.network = InParts(network, dims=spec.dims) if device.type == "cpu" else network
+    left = 0
+    for leaf in task.leaves():
+        network = fold_batch_norm(leaf.network)
+        leaf.network = InParts(network, dims=spec.dims) if device.type == "cpu" else network
+        left += norms_left(network)
     task.to(device)
-    return Backend("torch", "f32", device, norms_left=norms_left(network))
+    return Backend("torch", "f32", device, norms_left=left)
 
 
 def _use_openvino(task: Task, *, spec: InputSpec, precision: Precision, device: str) -> Backend:
@@ -115,10 +118,11 @@ def _use_openvino(task: Task, *, spec: InputSpec, precision: Precision, device: 
         raise ConfigError(f"backend openvino runs on the processor; device is {device!r}. Use device cpu")
     batches = synthetic_batches(task, spec)
     expected = answers(task, batches)
-    network = task.network
     example = torch.zeros(2, *batches[0]["image"].shape[1:])
-    model = convert(network, example, shape=None if spec.fit == "any" else spec.network_shape)
-    task.network = OpenVINONetwork(model, network, precision="f32")
+    shape = None if spec.fit == "any" else spec.network_shape
+    networks = [(leaf, leaf.network, convert(leaf.network, example, shape=shape)) for leaf in task.leaves()]
+    for leaf, network, model in networks:
+        leaf.network = OpenVINONetwork(model, network, precision="f32")
     difference = largest_difference(answers(task, batches), expected)
     if not difference <= TOLERANCE:  # NaN is no agreement
         raise ConfigError(
@@ -126,7 +130,8 @@ def _use_openvino(task: Task, *, spec: InputSpec, precision: Precision, device: 
             f"{TOLERANCE:g}. Use backend torch"
         )
     if precision != "f32":
-        task.network = OpenVINONetwork(model, network, precision=precision)
+        for leaf, network, model in networks:
+            leaf.network = OpenVINONetwork(model, network, precision=precision)
         difference = largest_difference(answers(task, batches), expected)
     images = sum(len(batch["image"]) for batch in batches)
     return Backend("openvino", precision, torch.device("cpu"), difference=difference, images=images)
@@ -139,7 +144,7 @@ def synthetic_batches(task: Task, spec: InputSpec) -> list[Batch]:
     """
     rng = torch.Generator().manual_seed(0)
     base = spec.network_shape or (_SIDE,) * spec.dims
-    denormalize: Any = task.normalize.denormalize
+    normalize: Any = task.leaves()[0].normalize
     batches = []
     for number, most in enumerate(_BATCHES):
         shape = tuple(n + 5 * number for n in base) if spec.fit == "any" else base
@@ -151,8 +156,8 @@ def synthetic_batches(task: Task, spec: InputSpec) -> list[Batch]:
             "noise": torch.ones(size, spec.channels),
             "index": torch.arange(size),
         }
-        _, scale, offset = task.normalize(batch)
-        batches.append({**batch, "image": denormalize(wanted, scale=scale, offset=offset)})
+        _, scale, offset = normalize(batch)
+        batches.append({**batch, "image": normalize.denormalize(wanted, scale=scale, offset=offset)})
     return batches
 
 

@@ -64,8 +64,34 @@ def _describe_bundle(path: Path) -> Facts:
         "pixel scale": f"{spec.input.pixel_scale_arcsec} arcsec",
         "normalization": spec.normalize.kind,
         "trained": f"{spec.provenance.created} on {spec.provenance.rows}, seed {spec.provenance.seed}",
+        "reference": _reference_line(spec),
         "hash": spec.hash,
     }
+
+
+def _reference_line(spec: BundleSpec) -> str:
+    """Say what the training data looked like."""
+    reference = spec.reference
+    if reference is None:
+        return "none; flags do not say which images are unlike the training data"
+    facts = []
+    if reference.pixel_scale_arcsec is not None:
+        facts.append(f"pixel scale {_span(*reference.pixel_scale_arcsec)} arcsec")
+    for band, noise, peak in zip(spec.input.bands, reference.noise, reference.peak, strict=True):
+        if noise is not None:
+            facts.append(f"noise of {band.name} {_span(*noise)} {band.unit or ''}".rstrip())
+        if peak is not None:
+            facts.append(f"its peak over the noise {_span(*peak)}")
+    features = reference.features
+    if features is not None:
+        facts.append(f"features of {features.train_rows} rows, limit from {features.val_rows} validation rows")
+    else:
+        facts.append("no features (fewer than 10 rows in training or validation, or a task without)")
+    return "; ".join(facts)
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
 
 
 def _describe_pack(path: Path) -> Facts:

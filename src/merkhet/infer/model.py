@@ -12,8 +12,10 @@ from astropy.table import Table
 from merkhet.bundle.store import load_bundle
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.inference import BackendName, Precision
+from merkhet.config.reference import Reference
 from merkhet.data.arrays import FloatArray
 from merkhet.data.measured import Measured, measure
+from merkhet.data.peak import peak_over_noise
 from merkhet.data.pixels import Pixels, check_units, conform, from_array, read_pixels
 from merkhet.data.sample import Sample, collate
 from merkhet.errors import InputError
@@ -22,8 +24,18 @@ from merkhet.infer.inputs import InputItem, expand_inputs
 from merkhet.io.catalog import Flag, make_catalog
 from merkhet.tasks.apply import apply_task
 from merkhet.tasks.base import Prediction
+from merkhet.tasks.novelty import NOVELTY
 
 MAX_BATCH_PIXELS = 2**24
+
+SCALE_TOLERANCE = 1.05
+"""How far outside the range of the training images a pixel scale may be, as a factor."""
+
+NOISE_TOLERANCE = 1.25
+"""How far outside the range of the training images a sky sigma may be, as a factor."""
+
+PEAK_TOLERANCE = 2.0
+"""How far outside the range of the training images the brightest pixel over the noise may be, as a factor."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class TrainedModel:
     ) -> None:
         bundle = load_bundle(folder)
         self.spec: BundleSpec = bundle.spec
-        self._task = bundle.task
+        self._task, self._novelty = bundle.task, bundle.novelty
         self.backend: Backend = choose_backend(
             self._task, spec=self.spec.input, name=backend, precision=precision, device=device
         )
@@ -76,6 +88,9 @@ class TrainedModel:
 
     def predict(self, what: str | Path | npt.NDArray[Any] | Sequence[str | Path], *, batch_size: int = 64) -> Table:
         """Return the catalog of one image (path or array), or of many paths.
+
+        ``flags`` say what is odd about an image, and whether it is unlike the training data; see
+        :class:`merkhet.io.catalog.Flag`.
 
         Parameters
         ----------
@@ -127,9 +142,9 @@ class TrainedModel:
         spec, measured = self.spec.input, measure(number, item.paths, pixels)
         image = conform(pixels.image, spec, where=item.paths[0])
         hdu = pixels.info.hdu if pixels.info else 0
-        return Ready(number, item, image, pixels.noise, measured, self._flags(pixels, measured), hdu)
+        return Ready(number, item, image, pixels.noise, measured, self._flags(pixels, measured, image), hdu)
 
-    def _flags(self, pixels: Pixels, measured: Measured) -> int:
+    def _flags(self, pixels: Pixels, measured: Measured, image: FloatArray) -> int:
         spec, flags = self.spec.input, Flag(0)
         if not measured.finite:
             flags |= Flag.INVALID_PIXELS
@@ -137,15 +152,17 @@ class TrainedModel:
             flags |= Flag.NO_WCS
         if spec.shape is not None and pixels.image.shape[1:] != spec.shape and spec.fit == "center":
             flags |= Flag.RESHAPED
-        if spec.pixel_scale_arcsec and abs(measured.scale / spec.pixel_scale_arcsec - 1) > 0.05:
+        if _outside(measured.scale, _scale_range(self.spec), tolerance=SCALE_TOLERANCE):
             flags |= Flag.OTHER_SCALE
+        if self.spec.reference is not None and _unlike(image, pixels.noise, self.spec.reference):
+            flags |= Flag.UNLIKE_TRAINING
         return int(flags)
 
     def answer(self, ready: Iterable[Ready], *, batch_size: int) -> Iterator[tuple[list[Ready], Prediction]]:
         """Yield batches of equal shape with their answers; memory is bounded by ``batch_size`` and pixels."""
         for chunk in _chunks(ready, batch_size):
             batch = collate([item.sample for item in chunk])
-            for _, prediction in apply_task(self._task, [batch], device=self.backend.device):
+            for _, prediction in apply_task(self._task, [batch], device=self.backend.device, novelty=self._novelty):
                 yield chunk, prediction
 
     def rows(self, chunk: Sequence[Ready], prediction: Prediction) -> dict[str, npt.NDArray[Any]]:
@@ -166,11 +183,36 @@ class TrainedModel:
         }
         row = prediction.samples(len(chunk))
         of_samples = {name: values[row] for name, values in (known | closing).items()}
+        if NOVELTY in prediction.columns:
+            far = ~(prediction.columns[NOVELTY] <= 1)  # features that are no numbers are unlike any
+            of_samples["flags"] |= np.where(far, np.int32(Flag.UNLIKE_TRAINING), np.int32(0))
         return {
             **{name: of_samples[name] for name in known},
             **prediction.columns,
             **{n: of_samples[n] for n in closing},
         }
+
+
+def _scale_range(spec: BundleSpec) -> tuple[float, float] | None:
+    """Return the pixel scales of the training images; bundles from before their range was kept know the median."""
+    if spec.reference is not None and spec.reference.pixel_scale_arcsec is not None:
+        return spec.reference.pixel_scale_arcsec
+    scale = spec.input.pixel_scale_arcsec
+    return None if scale is None else (scale, scale)
+
+
+def _unlike(image: FloatArray, noise: FloatArray, reference: Reference) -> bool:
+    """Tell whether noise or peak of a band ``(C, *S)`` are not like those of the training images."""
+    bands = zip(noise, reference.noise, peak_over_noise(image, noise), reference.peak, strict=True)
+    return any(
+        _outside(sigma, noises, tolerance=NOISE_TOLERANCE) or _outside(peak, peaks, tolerance=PEAK_TOLERANCE)
+        for sigma, noises, peak, peaks in bands
+    )
+
+
+def _outside(value: float, known: tuple[float, float] | None, *, tolerance: float) -> bool:
+    """Tell whether a value is outside a range widened by a factor. What could not be measured is not."""
+    return known is not None and bool(value < known[0] / tolerance or value > known[1] * tolerance)
 
 
 def load(

@@ -19,7 +19,10 @@ class Flag(IntFlag):
     RESHAPED = 4
     """The image was cropped or padded to the model's shape."""
     OTHER_SCALE = 8
-    """The pixel scale differs by more than 5 % from that of the training data."""
+    """The pixel scale is more than 5 % outside the range of the training images."""
+    UNLIKE_TRAINING = 16
+    """The novelty is above 1; or the sky noise is more than 25 % outside the range of the training images; or the
+    brightest pixel over that noise is outside their range by more than a factor of two (an empty field, say)."""
 
 
 def flags_description() -> str:
@@ -42,6 +45,7 @@ DESCRIPTIONS: dict[str, tuple[str | None, str]] = {
     "probability": (None, "probability of the label"),
     "category": (None, "named step of the probability"),
     "snr": (None, "signal to noise ratio"),
+    "novelty": (None, "distance of the network's features from those of the training data; above 1: unlike them"),
     "flags": (None, flags_description()),
     "model": (None, "hash of the model's bundle"),
 }

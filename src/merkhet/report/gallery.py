@@ -1,4 +1,4 @@
-"""Which test images are worth a look, and their pixels."""
+"""The gallery of a report: the pixels that the run holds, and what is said below each image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,18 @@ import numpy.typing as npt
 from astropy.coordinates import Angle
 from astropy.table import Table
 
-from merkhet.config.experiment import Experiment
+from merkhet.config.tasks import Classify
 from merkhet.errors import InputError
-from merkhet.evaluate.answers import Answers, FloatArray, read_answers
-from merkhet.io.fits import read_image
+from merkhet.evaluate.answers import Answers, read_answers
+from merkhet.io.tables import require_columns
 
-PER_CHAPTER = 6
+COLUMNS = ("id", "chapter", "rank", "pixel_scale_arcsec", "pixels")
+TITLES = {
+    "right": ("Surest and right", ""),
+    "wrong": ("Surest and wrong", "Wrong labels in the table often stand here."),
+    "unsure": ("Least certain", ""),
+}
+"""Title of each chapter, and a note below it."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,11 @@ class Caption:
 
 @dataclass(frozen=True)
 class Cutout:
-    """An image of the gallery: its pixels ``(y, x)``, or the reason why there are none."""
+    """An image of the gallery; its pixels are ``(y, x)``, their scale None where it is not known."""
 
     caption: Caption
-    pixels: npt.NDArray[np.float32] | None
-    pixel_scale_arcsec: float | None = None
-    missing: str = ""
+    pixels: npt.NDArray[np.float32]
+    pixel_scale_arcsec: float | None
 
 
 @dataclass(frozen=True)
@@ -48,39 +53,45 @@ class Chapter:
     cutouts: list[Cutout]
 
 
-def read_gallery(table: Table, *, experiment: Experiment) -> list[Chapter]:
-    """Choose the surest right, the surest wrong and the least certain rows of a prediction table; read their images.
+def read_gallery(images: Table, *, predictions: Table, task: Classify, source: Path) -> list[Chapter]:
+    """Put the images of a run's gallery, by chapter and rank, beside what was predicted of them.
 
-    An image that cannot be read any more is no error: its place says why.
+    Parameters
+    ----------
+    images
+        See :func:`merkhet.train.gallery.gallery_table`.
+    predictions
+        The predictions that the images were chosen from.
+    task
+        What was asked.
+    source
+        File of ``images``, for errors.
+
+    Raises
+    ------
+    InputError
+        The tables do not belong together.
     """
-    task = experiment.task
-    answers = read_answers(table, mode=task.mode, classes=task.classes, threshold=task.threshold)
-    margin = decision_margin(answers, threshold=task.threshold)
-    weakest = margin.min(axis=1)  # a row of several labels is as sure as its least sure one
-    mistake = np.where(_wrong(answers), margin, 0).max(axis=1)
-    chosen = {
-        "Surest and right": ("", _largest(weakest, among=answers.right)),
-        "Surest and wrong": ("Wrong labels in the table often stand here.", _largest(mistake, among=~answers.right)),
-        "Least certain": ("", _largest(-weakest, among=np.ones(len(answers), dtype=bool))),
-    }
-    return [
-        Chapter(title, note, [_cutout(table, answers, row=row, experiment=experiment) for row in rows])
-        for title, (note, rows) in chosen.items()
-    ]
-
-
-def decision_margin(answers: Answers, *, threshold: float) -> FloatArray:
-    """Return how far each decision is from tipping over, 0 to 1: ``(n, labels)``, one column for one class per row.
-
-    Several labels and two classes: the way from the threshold to the probability, as a share of the way to
-    certainty. More classes: lead of the most probable class over the second.
-    """
-    if answers.mode == "multiclass":
-        ranked = np.sort(answers.probability, axis=1)
-        return np.asarray((ranked[:, -1] - ranked[:, -2])[:, None])
-    deciding = answers.probability[:, 1:] if answers.mode == "binary" else answers.probability
-    above, below = (deciding - threshold) / (1 - threshold), (threshold - deciding) / threshold
-    return np.maximum(above, below)
+    require_columns(images, COLUMNS, source=source)
+    answers = read_answers(predictions, mode=task.mode, classes=task.classes, threshold=task.threshold)
+    row_of = {str(name): row for row, name in enumerate(predictions["id"])}
+    unknown = next((str(name) for name in images["id"] if str(name) not in row_of), None)
+    if unknown is not None:
+        raise InputError(source, f"no prediction of image {unknown!r}", action="Evaluate the run again")
+    chapters = []
+    for name, (title, note) in TITLES.items():
+        mine = images[np.asarray(images["chapter"]) == name]
+        mine.sort("rank")
+        cutouts = [
+            Cutout(
+                _caption(predictions, answers, row=row_of[str(image["id"])]),
+                np.asarray(image["pixels"]),
+                float(image["pixel_scale_arcsec"]) if np.isfinite(image["pixel_scale_arcsec"]) else None,
+            )
+            for image in mine
+        ]
+        chapters.append(Chapter(title, note, cutouts))
+    return chapters
 
 
 def sky_position(ra: float, dec: float) -> str:
@@ -93,25 +104,13 @@ def sky_position(ra: float, dec: float) -> str:
     return f"{hours} {degrees}"
 
 
-def _wrong(answers: Answers) -> npt.NDArray[np.bool_]:
-    """Which decisions are wrong: ``(n, labels)``, one column where a row has one class."""
-    if answers.mode == "multilabel":
-        return np.asarray(answers.truth != answers.predicted)
-    return ~answers.right[:, None]
-
-
-def _largest(values: FloatArray, *, among: npt.NDArray[np.bool_]) -> list[int]:
-    rows = np.flatnonzero(among)
-    return [int(row) for row in rows[np.argsort(-values[rows], kind="stable")[:PER_CHAPTER]]]
-
-
-def _cutout(table: Table, answers: Answers, *, row: int, experiment: Experiment) -> Cutout:
+def _caption(table: Table, answers: Answers, *, row: int) -> Caption:
     probability = answers.probability[row]
     if answers.mode == "multilabel":
         said = ", ".join(f"{name} {p:.3f}" for name, p in zip(answers.classes, probability, strict=True))
     else:
         said = f"{probability[answers.predicted[row].argmax()]:.3f}"
-    caption = Caption(
+    return Caption(
         name=str(table["id"][row]),
         true=_names(answers.classes, answers.truth[row]),
         predicted=_names(answers.classes, answers.predicted[row]),
@@ -119,11 +118,6 @@ def _cutout(table: Table, answers: Answers, *, row: int, experiment: Experiment)
         position=sky_position(_number(table, "ra", row), _number(table, "dec", row)),
         right=bool(answers.right[row]),
     )
-    try:
-        pixels, scale = _read_pixels(str(table["image"][row]), experiment=experiment)
-    except (InputError, OSError) as error:
-        return Cutout(caption, None, missing=error.reason if isinstance(error, InputError) else str(error))
-    return Cutout(caption, pixels, scale)
 
 
 def _names(classes: Sequence[str], flags: npt.NDArray[np.bool_]) -> str:
@@ -135,15 +129,3 @@ def _number(table: Table, name: str, row: int) -> float:
     if name not in table.colnames:
         return np.nan
     return float(np.ma.filled(np.ma.asarray(table[name][row], dtype=float), np.nan))
-
-
-def _read_pixels(name: str, *, experiment: Experiment) -> tuple[npt.NDArray[np.float32], float | None]:
-    """Read an image as ``(y, x)``: the first of several bands, the mean along the depth of a cube."""
-    data, spec = experiment.data, experiment.input
-    path = Path(name)
-    if not path.exists():
-        path = (data.root or data.table.parent) / name
-    array, info = read_image(path, hdu=data.read.hdu, plane=data.read.plane)
-    band = array.reshape(-1, *array.shape[-spec.dims :])[0]
-    scale = info.pixel_scale_arcsec or spec.pixel_scale_arcsec
-    return (band if band.ndim == 2 else band.mean(axis=0)), scale

@@ -13,9 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from merkhet.io.atomic import write_text
-from merkhet.report import plots, summary
+from merkhet.report import folds, plots, provenance, splits, summary
 from merkhet.report.gallery import Chapter, Cutout, read_gallery
+from merkhet.report.history import history_plot, rows_of_trainings
+from merkhet.report.images import gallery_plot
 from merkhet.report.run import RunTables, read_run
+from merkhet.report.style import save
+from merkhet.train.run import Run
 
 MAX_REJECTS = 50
 UNKNOWN = "—"
@@ -24,7 +28,8 @@ UNKNOWN = "—"
 def write_report(run: Path) -> Path:
     """Rebuild ``report.html`` of a run folder from the tables in it, and return its path.
 
-    Parts that are absent (no test split, no predictions, images that are gone) are named as such on the page.
+    The images themselves are not read: the run holds the pixels that are shown. Parts that are absent (no test split,
+    no predictions) are named as such on the page.
 
     Raises
     ------
@@ -54,17 +59,20 @@ def render(run: RunTables) -> str:
         run=run,
         experiment=run.experiment,
         result=result,
-        split_names=summary.SPLIT_NAMES,
+        where=splits.where_scored(run),
         scores=summary.score_rows(run),
         remarks=summary.remarks(run),
-        interval_note=summary.meaning_of_intervals(result) if result else "",
+        interval_note=summary.meaning_of_intervals(run),
+        calibration_error=summary.calibration_error(run),
         setup=summary.setup_rows(run),
-        data=summary.data_rows(run),
+        data=splits.data_rows(run),
         baselines=summary.baseline_rows(run),
-        provenance=summary.provenance_rows(run),
-        citation=summary.citation(run),
+        folds=folds.fold_rows(run),
+        fold_spread=folds.fold_spread(run),
+        provenance=provenance.provenance_rows(run),
+        citation=provenance.citation(run),
         figures=_figures(run, result),
-        training_time=_training_time(run.history),
+        training_time=_training_time(run),
         gallery=_gallery(run),
         rejects=_rejects(run.rejects),
         rejected=len(run.rejects) if run.rejects is not None else None,
@@ -75,15 +83,21 @@ def render(run: RunTables) -> str:
 
 def _figures(run: RunTables, result: Mapping[str, Any] | None) -> dict[str, str]:
     """Return addresses that hold the images themselves; empty where the run has no data for a figure."""
-    figures = {"history": "", "confusion": "", "roc": "", "reliability": ""}
+    figures = dict.fromkeys(("history", "confusion", "roc", "pr", "reliability"), "")
     if run.history is not None and len(run.history):
-        kept = run.bundle.provenance.epoch if run.bundle else None
-        figures["history"] = _embed(plots.history_plot(_numeric(run.history), kept_epoch=kept))
+        epochs = run.bundle.provenance.epochs if run.bundle else ()
+        kept = epochs[0] if len(epochs) == 1 else None
+        figures["history"] = _embed(history_plot(_numeric(run.history), kept_epoch=kept))
     if result:
+        per_class = result["per_class"]
         figures["confusion"] = _embed(plots.confusion_plot(result["confusion"], classes=result["classes"]))
-        areas = {name: f"AUC {_interval(row['roc_auc'])}" for name, row in result["per_class"].items()}
         if result["roc"]:
+            areas = {name: f"AUC {_interval(row['roc_auc'])}" for name, row in per_class.items()}
             figures["roc"] = _embed(plots.roc_plot(result["roc"], areas=areas))
+        if result.get("pr"):
+            areas = {name: f"AP {_interval(row['average_precision'])}" for name, row in per_class.items()}
+            share = {name: row["support"] / result["n"] for name, row in per_class.items()}
+            figures["pr"] = _embed(plots.precision_recall_plot(result["pr"], prevalence=share, areas=areas))
         if result.get("calibration", {}).get("bins"):
             figures["reliability"] = _embed(plots.reliability_plot(result["calibration"]["bins"]))
     return figures
@@ -91,29 +105,35 @@ def _figures(run: RunTables, result: Mapping[str, Any] | None) -> dict[str, str]
 
 def _gallery(run: RunTables) -> list[tuple[Chapter, list[str]]]:
     """Return the chapters of the gallery, each with the addresses of its images."""
-    if run.split is None or run.split not in run.predictions:
+    split = run.split
+    if split not in run.predictions or split not in run.galleries:
         return []
-    chapters = read_gallery(run.predictions[run.split], experiment=run.experiment)
+    chapters = read_gallery(
+        run.galleries[split],
+        predictions=run.predictions[split],
+        task=run.experiment.task,
+        source=Run(run.folder).gallery(split),
+    )
     return [(chapter, [_thumbnail(cutout) for cutout in chapter.cutouts]) for chapter in chapters]
 
 
 def _thumbnail(cutout: Cutout) -> str:
-    """Return the address of an image of the gallery, empty for one that is missing."""
-    if cutout.pixels is None:
-        return ""
-    figure = plots.gallery_plot(cutout.pixels, pixel_scale_arcsec=cutout.pixel_scale_arcsec)
+    figure = gallery_plot(cutout.pixels, pixel_scale_arcsec=cutout.pixel_scale_arcsec)
     return _embed(figure, kind="png")
 
 
-def _training_time(history: Table | None) -> str:
+def _training_time(run: RunTables) -> str:
     """Return the sentence that says how long training took; empty where the history does not say."""
-    if history is None or not len(history) or "seconds" not in history.colnames:
+    if run.history is None or not len(run.history) or "seconds" not in run.history.colnames:
         return ""
-    seconds = float(np.nansum(_numeric(history)["seconds"]))
+    history = _numeric(run.history)
+    seconds = float(np.nansum(history["seconds"]))
     size, unit = next(
         (size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= size or size == 1
     )
-    return f"{len(history)} epochs in {seconds / size:.1f} {unit}."
+    trainings = len(rows_of_trainings(history))
+    several = f" of {trainings} trainings, a line each," if trainings > 1 else ""
+    return f"{len(run.history)} epochs{several} in {seconds / size:.1f} {unit}."
 
 
 def _rejects(table: Table | None) -> list[dict[str, str]]:
@@ -134,7 +154,7 @@ def _numeric(history: Table) -> dict[str, Any]:
 def _embed(figure: Figure, *, kind: str = "svg") -> str:
     """Return a figure as a ``data:`` address."""
     stream = io.BytesIO()
-    plots.save(figure, stream, kind=kind)
+    save(figure, stream, kind=kind)
     media = {"svg": "image/svg+xml", "png": "image/png"}[kind]
     return f"data:{media};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
@@ -151,7 +171,9 @@ def _interval(score: Mapping[str, float | None] | None) -> str:
     return f"{_number(score['value'])} [{_number(score['low'])}, {_number(score['high'])}]"
 
 
-def _count(value: int | None) -> str:
+def _count(value: splits.Count) -> str:
+    if isinstance(value, tuple):
+        return f"{value[0]:,} to {value[1]:,}"
     return UNKNOWN if value is None else f"{value:,}"
 
 

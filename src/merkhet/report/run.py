@@ -1,6 +1,6 @@
 """What the tables of a run folder say, as far as they are there."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,34 @@ from astropy.table import Table
 from merkhet.bundle.spec import SPEC, read_spec
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.experiment import Experiment
-from merkhet.errors import InputError
 from merkhet.io.tables import read_table
 from merkhet.train.run import Run
 
 SPLITS = ("test", "val")
 """Splits that are scored, the one that speaks for the model first."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of several trainings whose test rows are pooled.
+
+    Attributes
+    ----------
+    number
+        From 1.
+    n, n_groups
+        Number of its test rows, and of their groups.
+    scores
+        Their ``{score: {value, low, high}}``.
+    bundle
+        Specification and provenance of its model; None where the fold's own folder is gone.
+    """
+
+    number: int
+    n: int
+    n_groups: int
+    scores: Mapping[str, Any]
+    bundle: BundleSpec | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +51,8 @@ class RunTables:
     experiment
         The resolved experiment.
     samples
-        Every usable row of the user's table, with its side in the column ``split``.
+        Every usable row of the user's table, with its side in the column ``split``, or the fold that tests it in the
+        column ``fold``.
     bundle
         Specification and provenance of the trained model.
     history
@@ -38,8 +61,12 @@ class RunTables:
         ``{split: result of evaluate_table}``.
     predictions
         ``{split: prediction table}``.
+    galleries
+        ``{split: images worth a look}``; see :func:`merkhet.train.gallery.gallery_table`.
     rejects
         Columns ``file, stage, reason``.
+    folds
+        Of a run with folds, each of them; ``metrics["test"]`` is then of the test rows of all.
     """
 
     folder: Path
@@ -49,12 +76,20 @@ class RunTables:
     history: Table | None
     metrics: dict[str, dict[str, Any]]
     predictions: dict[str, Table]
+    galleries: dict[str, Table]
     rejects: Table | None
+    folds: tuple[Fold, ...] = ()
 
     @property
     def split(self) -> str | None:
         """The split that speaks for the model: test, else val; None where nothing was scored."""
         return next((split for split in SPLITS if split in self.metrics), None)
+
+    @property
+    def bundles(self) -> list[BundleSpec]:
+        """The models: that of the run, or those of its folds."""
+        models = [fold.bundle for fold in self.folds] if self.folds else [self.bundle]
+        return [model for model in models if model is not None]
 
 
 def read_run(folder: Path) -> RunTables:
@@ -68,30 +103,34 @@ def read_run(folder: Path) -> RunTables:
         The experiment or the bundle does not fit its schema.
     """
     run = Run(folder)
-    predictions = {split: _read_table(run.predictions(split)) for split in SPLITS}
+    experiment = run.read_experiment()
+    metrics = run.read_metrics() if run.metrics.is_file() else {}
     return RunTables(
         folder=folder,
-        experiment=run.read_experiment(),
+        experiment=experiment,
         samples=_read_table(run.samples),
-        bundle=read_spec(run.bundle, schema=BundleSpec) if (run.bundle / SPEC).is_file() else None,
+        bundle=_read_bundle(run),
         history=_read_table(run.history),
-        metrics=_read_json(run.metrics) or {},
-        predictions={split: table for split, table in predictions.items() if table is not None},
+        metrics={split: metrics[split] for split in SPLITS if split in metrics},
+        predictions=_of_splits({split: run.predictions(split) for split in SPLITS}),
+        galleries=_of_splits({split: run.gallery(split) for split in SPLITS}),
         rejects=_read_table(run.rejects),
+        folds=tuple(_read_fold(run, scores) for scores in metrics.get("folds", ())),
     )
+
+
+def _read_fold(run: Run, scores: Mapping[str, Any]) -> Fold:
+    number = scores["fold"]
+    return Fold(number, scores["n"], scores["n_groups"], scores["scores"], _read_bundle(run.fold(number)))
+
+
+def _read_bundle(run: Run) -> BundleSpec | None:
+    return read_spec(run.bundle, schema=BundleSpec) if (run.bundle / SPEC).is_file() else None
+
+
+def _of_splits(paths: Mapping[str, Path]) -> dict[str, Table]:
+    return {split: read_table(path) for split, path in paths.items() if path.is_file()}
 
 
 def _read_table(path: Path) -> Table | None:
     return read_table(path) if path.is_file() else None
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(path, f"holds a {type(content).__name__}", expected="a mapping of keys to values")
-    return content

@@ -8,15 +8,24 @@ from torch import Tensor
 
 from merkhet.data.sample import Batch, Target
 from merkhet.errors import ConfigError
+from merkhet.evaluate.novelty import Novelty
 from merkhet.tasks.base import Prediction, Task
+from merkhet.tasks.novelty import with_novelty
 
 
-def apply_task(task: Task, batches: Iterable[Batch], *, device: torch.device) -> Iterator[tuple[Batch, Prediction]]:
-    """Yield each batch with its prediction; the task must be on ``device`` and in evaluation mode."""
+def apply_task(
+    task: Task, batches: Iterable[Batch], *, device: torch.device, novelty: Novelty | None = None
+) -> Iterator[tuple[Batch, Prediction]]:
+    """Yield each batch with its prediction; the task must be on ``device`` and in evaluation mode.
+
+    With ``novelty``, the answers say how far the features of each sample are from the training data.
+    """
     for batch in batches:
         with torch.inference_mode():
             moved = to_device(batch, device)
-            yield batch, task.decode(task(moved), moved)
+            out = task(moved)
+            prediction = task.decode(out, moved)
+        yield batch, prediction if novelty is None else with_novelty(prediction, out, novelty=novelty)
 
 
 def to_device(value: Any, device: torch.device) -> Any:

@@ -1,7 +1,7 @@
 """The task: four hooks between a network and everything else."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -98,6 +98,14 @@ class Task(nn.Module, ABC):
     @abstractmethod
     def decode(self, out: Outputs, batch: Batch) -> Prediction:
         """Turn outputs into answers: probabilities, names, positions, physical units."""
+
+    def leaves(self) -> "list[Task]":
+        """Return the tasks that hold a network: this one, or those of an ensemble."""
+        return [self]
+
+    def combine(self, outputs: Sequence[Outputs]) -> Outputs:
+        """Average the outputs of several networks, or for several orientations of the images. Not every task can."""
+        raise NotImplementedError
 
     def calibrated(self, out: Outputs, batch: Batch) -> Any:
         """Return the task's schema with what outputs on validation rows decide filled in; None for nothing."""

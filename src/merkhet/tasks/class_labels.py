@@ -10,8 +10,8 @@ from merkhet.config.data import Columns
 from merkhet.config.tasks import Classify
 from merkhet.data.dataset import TargetColumn, TargetSource
 from merkhet.errors import ConfigError, InputError
-from merkhet.evaluate.answers import read_answers
-from merkhet.evaluate.baselines import column_baseline
+from merkhet.evaluate.answers import Answers, read_answers
+from merkhet.evaluate.baselines import classical, score_answers
 from merkhet.evaluate.scores import evaluate_table
 from merkhet.tasks.truth import Truth
 
@@ -111,13 +111,20 @@ class ClassLabels(Truth):
             train_rows=train_rows,
         )
 
-    def score_baseline(
-        self, predictions: Table, *, seed: int, train: Table, features: tuple[Table, Table]
-    ) -> dict[str, Any]:
-        """Score gradient-boosted trees on features of the training rows and of the predicted ones."""
-        config = self.config
-        answers = read_answers(predictions, mode=config.mode, classes=config.classes, threshold=config.threshold)
-        return column_baseline(answers, train=features[0], train_truth=self.codes(train), rows=features[1], seed=seed)
+    def baseline(self, predictions: Table, *, seed: int, train: Table, features: tuple[Table, Table]) -> Table:
+        """Return what gradient-boosted trees learn from features of the training rows and say of the predicted ones."""
+        answers = self._answers(predictions, threshold=self.config.threshold)
+        said = classical(answers, train=features[0], train_truth=self.codes(train), rows=features[1], seed=seed)
+        table = predictions.copy()
+        table.remove_columns([name for name in (*self.config.columns, "model") if name in table.colnames])
+        table.meta = {"columns": features[0].colnames}
+        for k, name in enumerate(self.config.classes):
+            table[f"p_{name}"] = said.probability[:, k]
+        return table
+
+    def score_baseline(self, predictions: Table, *, seed: int) -> dict[str, Any]:
+        """Score the baseline's own decisions, at a probability of 0.5."""
+        return score_answers(self._answers(predictions, threshold=0.5), seed=seed)
 
     def headline(self, scores: dict[str, Any]) -> str:
         """Say the accuracy beside that of the majority class."""
@@ -131,6 +138,9 @@ class ClassLabels(Truth):
         codes = self.codes(table)
         counts = codes.sum(axis=0) if self._several else np.bincount(codes, minlength=len(self.config.classes))
         return {name: int(n) for name, n in zip(self.config.classes, counts, strict=True)}
+
+    def _answers(self, predictions: Table, *, threshold: float) -> Answers:
+        return read_answers(predictions, mode=self.config.mode, classes=self.config.classes, threshold=threshold)
 
     @property
     def _several(self) -> bool:

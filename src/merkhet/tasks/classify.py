@@ -1,5 +1,6 @@
 """The classification task: binary, one of several classes, or several independent labels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,10 @@ class ClassifyTask(Task):
         self.register_buffer("class_weights", weights, persistent=False)
 
     def forward(self, batch: Batch) -> Outputs:
-        """Return ``logits`` ``(B, outputs)``: one for binary, else one per class."""
+        """Return ``logits`` ``(B, outputs)``, one for binary, else one per class; and ``features``, the network's."""
         x, _, _ = self.normalize(batch)
-        return {"logits": self.head(self.dropout(self.network(x)))}
+        features = self.network(x)
+        return {"logits": self.head(self.dropout(features)), "features": features}
 
     def loss(self, out: Outputs, batch: Batch) -> Loss:
         """Cross-entropy in float32 (binary for single logits), weighted by class, with label smoothing."""
@@ -65,6 +67,15 @@ class ClassifyTask(Task):
         columns["category"] = self._categorize(columns["probability"])
         columns |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.config.classes)}
         return Prediction(columns)
+
+    def combine(self, outputs: Sequence[Outputs]) -> Outputs:
+        """Average probabilities: the logits of the result are those of the mean probability."""
+        logits = torch.stack([out["logits"].float() for out in outputs])
+        if self.config.mode == "multiclass":
+            mean = logits.log_softmax(dim=2).logsumexp(dim=0)
+        else:
+            mean = F.logsigmoid(logits).logsumexp(dim=0) - F.logsigmoid(-logits).logsumexp(dim=0)
+        return {**outputs[0], "logits": mean}
 
     def calibrated(self, out: Outputs, batch: Batch) -> Classify:
         """Return the schema with the temperature that fits validation rows best."""

@@ -58,10 +58,20 @@ class Truth:
         """Score a table of predictions that holds the truth columns."""
         return {}
 
-    def score_baseline(
-        self, predictions: Table, *, seed: int, train: Table, features: tuple[Table, Table]
-    ) -> dict[str, Any]:
-        """Score what a classical method says of the same rows, from features of the training rows and of these."""
+    def baseline(self, predictions: Table, *, seed: int, train: Table, features: tuple[Table, Table]) -> Table | None:
+        """Return what a classical method says of the rows of ``predictions``, as a table of predictions like that.
+
+        Parameters
+        ----------
+        train
+            The training rows.
+        features
+            What the method sees of the training rows, and of the predicted ones.
+        """
+        return None
+
+    def score_baseline(self, predictions: Table, *, seed: int) -> dict[str, Any]:
+        """Score a table that :meth:`baseline` gave, on the resamplings of :meth:`score`."""
         return {}
 
     def headline(self, scores: dict[str, Any]) -> str:

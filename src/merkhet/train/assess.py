@@ -1,5 +1,7 @@
 """Predicting and scoring the rows of a table with a trained model: validation, test, or a table of the user's."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import torch
 from astropy.table import Table
 
 from merkhet.bundle.store import Bundle
+from merkhet.config.bundle import Provenance
 from merkhet.config.experiment import Experiment
 from merkhet.data.arrays import Rows
 from merkhet.data.dataset import SampleDataset
@@ -19,8 +22,9 @@ from merkhet.io.tables import write_table
 from merkhet.tasks.apply import apply_task, to_device
 from merkhet.tasks.base import Outputs, Prediction, Task
 from merkhet.tasks.truth import Truth
-from merkhet.train.baselines import score_baselines
-from merkhet.train.prepare import Prepared
+from merkhet.train.baselines import baseline_tables
+from merkhet.train.gallery import gallery_table
+from merkhet.train.prepare import Prepared, make_truth
 from merkhet.train.run import Run
 
 
@@ -88,28 +92,63 @@ def assess(
     bundle: Bundle, prepared: Prepared, run: Run, *, device: torch.device, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Predict and score validation and test rows; write their tables and ``metrics.json`` into the run."""
-    experiment, origin, metrics = prepared.experiment, bundle.spec.provenance, {}
+    metrics = {}
     for side in ("val", "test"):
-        rows = prepared.rows(side)
-        if not len(rows):
+        if not len(prepared.rows(side)):
             continue
-        prediction = predict_rows(
-            bundle, prepared.dataset, rows, batch_size=experiment.train.batch_size, device=device, progress=progress
-        )
-        table = prediction_table(
-            prediction,
-            prepared.table(side),
-            experiment=experiment,
-            truth=prepared.truth,
-            model=bundle.spec.hash,
-            side=side,
-        )
+        table = _predict_side(bundle, prepared, side=side, device=device, progress=progress)
         write_table(table, run.predictions(side), overwrite=True)
-        metrics[side] = prepared.truth.score(
-            table, seed=experiment.seed, train_counts=origin.train_counts, train_rows=origin.rows["train"]
-        )
+        if side == "test" or not len(prepared.rows("test")):  # the side that speaks for the model
+            gallery = gallery_table(table, prepared=prepared, rows=prepared.rows(side))
+            write_table(gallery, run.gallery(side), overwrite=True)
+        baselines = baseline_tables(prepared, table, side=side)
+        for name, answers in baselines.items():
+            write_table(answers, run.baseline(name, side), overwrite=True)
+        metrics[side] = score_tables(table, baselines, experiment=prepared.experiment, origin=[bundle.spec.provenance])
         if len(prepared.rows("train")):
-            metrics[side]["baselines"] |= score_baselines(prepared, table, side=side)
             metrics[side]["duplicates"] = len(duplicates_across(prepared))
     run.write_metrics(metrics)
     return metrics
+
+
+def score_tables(
+    predictions: Table, baselines: Mapping[str, Table], *, experiment: Experiment, origin: Sequence[Provenance]
+) -> dict[str, Any]:
+    """Score a table of predictions, and what the baselines say of the same rows.
+
+    ``origin`` says what the models were trained on that gave the answers: several, where folds are pooled.
+    """
+    truth, seed = make_truth(experiment), experiment.seed
+    counts: Counter[str] = Counter()
+    for model in origin:
+        counts.update(model.train_counts)
+    rows = sum(model.rows["train"] for model in origin)
+    scores = truth.score(predictions, seed=seed, train_counts=dict(counts), train_rows=rows)
+    scores.setdefault("baselines", {}).update(
+        {
+            name: {"columns": list(table.meta["columns"]), **truth.score_baseline(table, seed=seed)}
+            for name, table in baselines.items()
+        }
+    )
+    return scores
+
+
+def _predict_side(
+    bundle: Bundle, prepared: Prepared, *, side: str, device: torch.device, progress: Progress | None
+) -> Table:
+    prediction = predict_rows(
+        bundle,
+        prepared.dataset,
+        prepared.rows(side),
+        batch_size=prepared.experiment.train.batch_size,
+        device=device,
+        progress=progress,
+    )
+    return prediction_table(
+        prediction,
+        prepared.table(side),
+        experiment=prepared.experiment,
+        truth=prepared.truth,
+        model=bundle.spec.hash,
+        side=side,
+    )

@@ -1,7 +1,5 @@
 """Baselines that read no more than the table, or a few numbers of each image."""
 
-from typing import Any
-
 import numpy as np
 from astropy.table import Table, vstack
 
@@ -13,9 +11,11 @@ MAX_TRAIN_ROWS = 5000
 """Training rows that a baseline learns from at most, drawn by the experiment's seed: more would not change it much."""
 
 
-def score_baselines(prepared: Prepared, predictions: Table, *, side: str) -> dict[str, Any]:
-    """Return the scores of the baselines on the rows of one side: ``pixels``, and ``metadata`` where declared."""
+def baseline_tables(prepared: Prepared, predictions: Table, *, side: str) -> dict[str, Table]:
+    """Return what the baselines say of the rows of one side: ``pixels``, and ``metadata`` where declared."""
     train, rows = _some(prepared.rows("train"), seed=prepared.experiment.seed), prepared.rows(side)
+    if not len(train):
+        return {}
     table, seed = prepared.samples.table, prepared.experiment.seed
     features = {}
     if prepared.experiment.input.dims == 2:
@@ -23,10 +23,11 @@ def score_baselines(prepared: Prepared, predictions: Table, *, side: str) -> dic
     metadata = list(prepared.experiment.data.columns.metadata)
     if metadata:
         features["metadata"] = (table[train][metadata], table[rows][metadata])
-    return {
-        name: prepared.truth.score_baseline(predictions, seed=seed, train=table[train], features=pair)
+    said = {
+        name: prepared.truth.baseline(predictions, seed=seed, train=table[train], features=pair)
         for name, pair in features.items()
     }
+    return {name: answers for name, answers in said.items() if answers is not None}
 
 
 def _some(rows: Rows, *, seed: int) -> Rows:

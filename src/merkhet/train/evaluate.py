@@ -16,6 +16,7 @@ from merkhet.io.rejects import write_rejects
 from merkhet.tasks.apply import choose_device
 from merkhet.terminal import progress
 from merkhet.train.assess import assess
+from merkhet.train.pooled import pool
 from merkhet.train.prepare import Prepared, find_samples, make_truth, prepare, with_absolute_paths
 from merkhet.train.run import Run
 
@@ -23,12 +24,19 @@ from merkhet.train.run import Run
 def evaluate_run(folder: str | Path, *, device: str = "auto", workers: int = 1, console: Console | None = None) -> Run:
     """Predict and score the validation and test rows of a run anew, with the split that it was trained on.
 
+    Of a run with folds, every fold is scored anew, and all of them together.
+
     Raises
     ------
     InputError
         The data are no longer those of the training: rows, pixels, labels or sides differ.
     """
     run = Run(Path(folder))
+    if run.folds:
+        for fold in run.folds:
+            evaluate_run(fold.folder, device=device, workers=workers, console=console)
+        pool(run)
+        return run
     experiment = run.read_experiment()
     bundle = load_bundle(run.bundle)
     with progress(console, "reading images") as callback:

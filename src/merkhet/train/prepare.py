@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
 
-from merkhet.bundle.store import Bundle, build_task, load_bundle
+from merkhet.bundle.spec import is_packaged
+from merkhet.bundle.store import build_task, load_bundle
 from merkhet.config.base import locate
 from merkhet.config.experiment import Experiment
 from merkhet.config.training import FineTune
@@ -86,7 +87,7 @@ def with_absolute_paths(experiment: Experiment) -> Experiment:
     data = data.model_copy(
         update={"table": data.table.absolute(), "root": None if data.root is None else data.root.absolute()}
     )
-    if train.finetune is not None:
+    if train.finetune is not None and not is_packaged(train.finetune.bundle):
         finetune = train.finetune.model_copy(update={"bundle": train.finetune.bundle.absolute()})
         train = train.model_copy(update={"finetune": finetune})
     return experiment.model_copy(update={"data": data, "train": train})
@@ -128,7 +129,8 @@ def _divide(
     split = experiment.split
     if split.kind != "column":
         divide = split_random if split.kind == "random" else split_fold
-        sides = divide(groups, strata if split.stratify else None, split, seed=experiment.seed)
+        seed = experiment.seed if split.seed is None else split.seed
+        sides = divide(groups, strata if split.stratify else None, split, seed=seed)
         if split.kind == "fold" and not (sides == "test").any():
             raise ConfigError(
                 f"split.folds: {split.folds} folds are too many for {len(table)} rows; one has no test row"
@@ -145,14 +147,18 @@ def _pixels(dataset: SampleDataset, rows: Rows) -> Iterator[tuple[FloatArray, np
         yield from zip(batch["image"].numpy(), batch["valid"].numpy(), strict=True)
 
 
-def starting_task(experiment: Experiment) -> Task:
-    """Build the task, with the weights of another bundle where the experiment fine-tunes one."""
+def starting_task(experiment: Experiment, *, member: int = 0) -> Task:
+    """Build the task, with the weights of another bundle where the experiment fine-tunes one.
+
+    Of a bundle with several members, each ``member`` takes the weights of one, in turn.
+    """
     task = build_task(
         task=experiment.task, model=experiment.model, normalize=experiment.normalize, spec=experiment.input
     )
     finetune = experiment.train.finetune
     if finetune is not None:
-        _take_weights(task, load_bundle(finetune.bundle), same_head=_same_answers(experiment, finetune))
+        leaves = load_bundle(finetune.bundle).task.leaves()
+        _take_weights(task, leaves[member % len(leaves)], same_head=_same_answers(experiment, finetune))
         _freeze(task, finetune)
     return task
 
@@ -190,10 +196,9 @@ def _same_answers(experiment: Experiment, finetune: FineTune) -> bool:
     return (old.kind, old.answers) == (new.kind, new.answers)
 
 
-def _take_weights(task: Task, bundle: Bundle, *, same_head: bool) -> None:
-    source = bundle.task if same_head else bundle.task.network
+def _take_weights(task: Task, source: Task, *, same_head: bool) -> None:
     target = task if same_head else task.network
-    target.load_state_dict(source.state_dict())
+    target.load_state_dict((source if same_head else source.network).state_dict())
 
 
 def _freeze(task: Task, finetune: FineTune) -> None:

@@ -63,6 +63,40 @@ class Run:
         """Predictions for one side of the split."""
         return self.folder / f"predictions_{side}.parquet"
 
+    def gallery(self, side: str) -> Path:
+        """Pixels of the images that the report shows, from one side of the split."""
+        return self.folder / f"gallery_{side}.parquet"
+
+    def baseline(self, name: str, side: str) -> Path:
+        """Return the answers of a baseline for one side of the split, laid out like the predictions."""
+        return self.folder / "baselines" / f"{name}_{side}.parquet"
+
+    def baseline_names(self, side: str) -> list[str]:
+        """Return the baselines that answered for one side."""
+        return sorted(
+            path.stem.removesuffix(f"_{side}") for path in self.baseline("*", side).parent.glob(f"*_{side}.*")
+        )
+
+    @property
+    def folds(self) -> list["Run"]:
+        """The runs of the folds, in order; none where there are no folds."""
+        numbers = [int(entry.name) for entry in (self.folder / "folds").glob("*") if entry.name.isdecimal()]
+        return [self.fold(number) for number in sorted(numbers)]
+
+    def fold(self, number: int) -> "Run":
+        """Return the run of one fold, counted from 1."""
+        return Run(self.folder / "folds" / str(number))
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing but rejects, or folds that were trained one by one, is there yet."""
+        early = (self.rejects, self.fold(1).folder.parent)
+        return not self.folder.exists() or all(entry in early for entry in self.folder.iterdir())
+
+    def members(self, count: int) -> list["Run"]:
+        """Return where each of ``count`` networks is trained: the run itself where there is one only."""
+        return [self] if count == 1 else [Run(self.folder / "members" / str(k)) for k in range(1, count + 1)]
+
     def write_experiment(self, experiment: Experiment) -> None:
         """Save the experiment."""
         content = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -79,6 +113,24 @@ class Run:
         if not self.experiment_file.is_file():
             raise InputError(self.folder, "holds no experiment.yaml", expected="a run folder made by merkhet train")
         return validate(Experiment, read_yaml(self.experiment_file), source=self.experiment_file)
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Load the scores.
+
+        Raises
+        ------
+        InputError
+            There are none, or the file is damaged.
+        """
+        try:
+            content = json.loads(self.metrics.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                self.metrics, f"cannot be read as JSON: {error}", action="Evaluate the run again"
+            ) from error
+        if not isinstance(content, dict):
+            raise InputError(self.metrics, f"holds a {type(content).__name__}", expected="scores by side of the split")
+        return content
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Save scores."""

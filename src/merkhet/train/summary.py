@@ -1,8 +1,5 @@
 """What a run came to, in a line."""
 
-import json
-from typing import Any
-
 from merkhet.io.tables import read_table
 from merkhet.train.prepare import make_truth
 from merkhet.train.run import Run
@@ -10,7 +7,7 @@ from merkhet.train.run import Run
 
 def headline(run: Run) -> str:
     """Return the score on test rows (validation rows where there are none)."""
-    metrics: dict[str, Any] = json.loads(run.metrics.read_text(encoding="utf-8"))
+    metrics = run.read_metrics()
     side = "test" if "test" in metrics else "val"
     return f"{side}: {make_truth(run.read_experiment()).headline(metrics[side])}"
 
