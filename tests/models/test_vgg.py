@@ -24,6 +24,15 @@ def test_parameters_of_the_whole_published_network():
     assert count(network) + 4096 * 1000 + 1000 == 132_863_336
 
 
+def test_parameters_of_lenet_5():
+    # 61,706 with its last layer of 10 classes, its layer C3 connected to all maps; images of 28 px there keep their
+    # size in the first convolution and shrink by 4 in the second, so that 5 x 5 are left; here all keep it.
+    network = unstored(
+        VGG(depths=(1, 1), block_sizes=(6, 16), kernel_size=5, norm="none", pooled_size=5, hidden=(120, 84))
+    )
+    assert count(network) + 84 * 10 + 10 == 61_706
+
+
 def test_three_dimensions_by_formula():
     network = unstored(VGG(depths=(1, 2), block_sizes=(4, 6), pooled_size=2, hidden=(5,)), dims=3)
     convolutions = 27 * (1 * 4 + 4 * 6 + 6 * 6) + 2 * (4 + 6 + 6)

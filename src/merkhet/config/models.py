@@ -52,13 +52,15 @@ class CNN(Architecture):
 class VGG(Architecture):
     """VGG (Simonyan & Zisserman 2015): `depths` convolutions a level, then fully connected layers.
 
-    The grid of features is pooled to `pooled_size` before the fully connected layers, so any image size works.
+    The grid of features is pooled to `pooled_size` before the fully connected layers, so any image size works. Depths of
+    (1, 1), block sizes of (6, 16), kernels of 5 and hidden layers of (120, 84) are LeNet-5 (LeCun et al. 1998).
     """
 
     target: ClassVar[str] = "merkhet.models.vgg:VGG"
     kind: Literal["vgg"] = "vgg"
     depths: tuple[PositiveInt, ...] = (1, 1, 2, 2, 2)
     block_sizes: tuple[PositiveInt, ...] = (64, 128, 256, 512, 512)
+    kernel_size: PositiveInt = 3
     norm: Norm = "batch"
     activation: Activation = "relu"
     pooled_size: PositiveInt = 1
@@ -67,6 +69,7 @@ class VGG(Architecture):
 
     @model_validator(mode="after")
     def _levels(self) -> Self:
+        _check_centered(self.kernel_size)
         _check_levels(self.depths, self.block_sizes)
         return self
 

@@ -30,7 +30,14 @@ class VGG(VectorNetwork):
         for depth, width in zip(config.depths, config.block_sizes, strict=True):
             layers: list[nn.Module] = []
             for _ in range(depth):
-                layers += conv_block(channels, width, dims=dims, norm=config.norm, activation=config.activation)
+                layers += conv_block(
+                    channels,
+                    width,
+                    dims=dims,
+                    norm=config.norm,
+                    activation=config.activation,
+                    kernel_size=config.kernel_size,
+                )
                 channels = width
             levels.append(nn.Sequential(*layers, MAX_POOL[dims](2)))
         pooled = channels * config.pooled_size**dims
