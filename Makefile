@@ -1,12 +1,13 @@
 # make demo   set up, then simulate -> pack -> train -> evaluate -> predict -> report
 # make test   set up, then lint, types and all tests
+# make docs   build the guide
 # make bench  measure the speed claims
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test env lint bench clean
+.PHONY: demo test docs env lint bench clean
 .DEFAULT_GOAL := demo
 
 env: $(STAMP)
@@ -42,8 +43,12 @@ lint: env
 test: lint
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
+docs: env
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "guide: docs/_build/html/index.html"
+
 bench: env
 	@$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist docs/_build
