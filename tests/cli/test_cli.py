@@ -8,6 +8,7 @@ import pytest
 
 from merkhet import __version__
 from merkhet.cli import main
+from merkhet.io.tables import read_table
 from merkhet.recipes import load_recipe, recipe_names
 from tests.bundle.bundles import make_bundle
 
@@ -55,6 +56,14 @@ def test_every_verb_teaches_with_an_example(capsys, verb):
         (["inspect", "nothing"], "no such file or folder"),
         (["recipes", "none"], "no such recipe"),
         (["predict", "x", "--no-such-option"], "no-such-option"),
+        (["predict", "x", "y", "--batch-size", "0"], "--batch-size. Must be >= 1"),
+        (["predict", "x", "y", "--plane", "-1"], "--plane. Must be >= 0"),
+        (["train", "mirabest", "--out", "x", "--workers", "0"], "--workers. Must be >= 1"),
+        (["evaluate", "x", "--workers", "-1"], "--workers. Must be >= 1"),
+        (["pack", "x", "y", "--workers", "0"], "--workers. Must be >= 1"),
+        (["pack", "x", "y", "--bands", "0"], "--bands. Must be >= 1"),
+        (["evaluate", "x" * 300], "the file name is too long"),
+        (["train", "mirabest", "data.table=x.csv", "--out", "x" * 300], "the file name is too long"),
     ],
 )
 def test_wrong_use_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, arguments, message):
@@ -89,6 +98,40 @@ def test_recipes_are_listed_printed_and_valid(capsys):
         assert name in out
         assert f"name: {name}" in run(capsys, "recipes", name)[1]
         assert load_recipe(name, ["train.epochs=1"])["train"]["epochs"] == 1
+
+
+def test_a_recipe_as_json_is_the_recipe(capsys):
+    assert json.loads(run(capsys, "recipes", "mirabest", "--json")[1]) == load_recipe("mirabest")
+
+
+def test_training_that_is_interrupted_early_begins_again_with_resume(capsys, tmp_path, sky, monkeypatch):
+    data = [f"data.table={sky}", "data.columns.id=id", "input={}", "task.classes=[single, double]"]
+    options = ["model.widths=[4]", "train.epochs=1", "train.accelerator=cpu"]
+    command = ["train", "radio_galaxies", *data, *options, "--out", tmp_path / "run"]
+
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("merkhet.train.fit.find_samples", interrupt)
+        assert run(capsys, *command)[0] == 130
+    assert list((tmp_path / "run").iterdir()) == []
+    assert run(capsys, *command, "--resume")[0] == 0
+
+
+def test_an_interrupted_prediction_is_code_130_and_leaves_its_catalog(capsys, tmp_path, sky, monkeypatch):
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    make_bundle(tmp_path / "bundle")
+    monkeypatch.setattr("merkhet.infer.predict.update_header", interrupt)
+    images, catalog = sky.parent / "images", tmp_path / "c.csv"
+    code, _, errors = run(capsys, "predict", tmp_path / "bundle", images, "--out", catalog, "--write-header")
+    assert code == 130
+    assert errors == [
+        f"merkhet: interrupted; 48 of 48 images were classified and 0 headers written: {catalog} holds their rows"
+    ]
+    assert len(read_table(catalog)) == 48
 
 
 def test_rejects_are_code_3_and_their_table_is_named(capsys, tmp_path, sky):

@@ -1,5 +1,7 @@
 """Experiments from YAML: overrides, and errors of one line that name the nearest key."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,10 @@ def error_of(*overrides: str) -> str:
         ("data.table=null", "data.table: got None; expected"),
         ("task.classes=[a, a]", "task: classes repeat: a, a"),
         ("task.mode=binary", None),
+        ("task.classes=[0, 1]", None),
+        ("train.optimizer.betas=[0.9, 1]", "train.optimizer.betas.1: got 1; expected less than 1"),
+        ("train.optimizer={kind: adam, betas: [-0.1, 0.9]}", "train.optimizer.betas.0: got -0.1; expected greater"),
+        ("train.optimizer={kind: sgd, nesterov: true, momentum: 0}", "nesterov needs a momentum above 0"),
     ],
 )
 def test_a_fault_names_field_value_and_expectation(override, message):
@@ -70,6 +76,42 @@ def test_overrides_reach_into_lists_and_make_missing_maps():
     assert experiment.data.where["z"].min == 0.1  # type: ignore[union-attr]
     assert "train" not in BASE
     assert "augment" not in apply_overrides(BASE, ["augment=", "nothing.there="])
+
+
+FULL: dict[str, Any] = {
+    **BASE,
+    "normalize": {"softening": 3.0},
+    "split": {"kind": "random", "train": 0.8, "val": 0.1, "test": 0.1},
+    "train": {"optimizer": {"kind": "adamw", "betas": [0.8, 0.9]}, "schedule": {"min_factor": 0.1}},
+}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["model.kind=cnn"], {"model": {"kind": "cnn"}}),
+        (["model.kind=resnet"], {"model": FULL["model"]}),
+        (["model.widths=[8]", "model.kind=cnn", "model.norm=none"],
+         {"model": {"kind": "cnn", "widths": [8], "norm": "none"}}),
+        (["normalize.kind=robust"], {"normalize": {"kind": "robust"}}),
+        (["normalize.kind=asinh"], {"normalize": {"kind": "asinh", "softening": 3.0}}),
+        (["train.optimizer.kind=sgd"], {"train": {**FULL["train"], "optimizer": {"kind": "sgd"}}}),
+        (["train.schedule.kind=plateau"], {"train": {**FULL["train"], "schedule": {"kind": "plateau"}}}),
+        (["augment.1.kind=flux_scale", "augment.1.sigma=0.3"],
+         {"augment": [{"kind": "dihedral"}, {"kind": "flux_scale", "sigma": 0.3}]}),
+        (["model.kind="], {"model": {}}),
+        (["split.kind=fold"], {"split": {**FULL["split"], "kind": "fold"}}),
+    ],
+)  # fmt: skip
+def test_another_kind_starts_from_its_own_defaults(overrides, expected):
+    content = apply_overrides(FULL, overrides)
+    assert content == {**FULL, **expected}
+    validate(Experiment, content, source="x")
+
+
+def test_numbers_are_class_names_by_their_text():
+    content = {**BASE, "task": {"kind": "classify", "classes": [0, 1, True]}}
+    assert validate(Experiment, content, source="x").task.classes == ("0", "1", "True")
 
 
 @pytest.mark.parametrize("override", ["train.epochs", "=3", "augment.9.max_px=1", "augment.x=1", "data.table.x=1"])

@@ -14,7 +14,7 @@ import pytest
 from astropy.io import fits
 
 from merkhet.config.data import Columns, Data, ReadSpec
-from merkhet.config.inputs import InputSpec
+from merkhet.config.inputs import Band, InputSpec
 from merkhet.data import pack as pack_module
 from merkhet.data.dataset import SampleDataset
 from merkhet.data.pack import pack
@@ -151,6 +151,24 @@ def test_how_pixels_were_read_travels_with_the_pack(tmp_path, rng):
     assert load_samples(Data(table=tmp_path / "pack"), InputSpec()).read == ReadSpec(plane=2)
     with pytest.raises(InputError, match="was packed with"):
         load_samples(Data(table=tmp_path / "pack", read=ReadSpec(plane=1)), InputSpec())
+
+
+def test_rows_of_another_unit_than_the_band_are_rejected(sky, tmp_path):
+    with pytest.raises(InputError, match="unit of band i is Jy/beam; expected K"):
+        spec = InputSpec(bands=(Band(name="i", unit="K"),))
+        pack(data_of(sky), tmp_path / "pack", spec=spec)
+        load_samples(data_of(tmp_path / "pack"), spec).check_rejects(0.1)
+
+
+def test_a_damaged_ledger_is_named_and_can_be_packed_again(sky, tmp_path):
+    pack(data_of(sky), tmp_path / "pack", shard=Shard.parse("1/2"))
+    entry = tmp_path / "pack" / "shards" / "000002.json"
+    for text in ("", "[{}]", "7", entry.read_text()[:40]):
+        entry.write_text(text)
+        with pytest.raises(InputError, match=r"000002\.json: cannot be read: .*Remove this file and pack again"):
+            pack(data_of(sky), tmp_path / "pack")
+    entry.unlink()
+    assert pack(data_of(sky), tmp_path / "pack").rows == 48
 
 
 def test_shards_that_start_together_do_not_hurt_each_other(sky, tmp_path):

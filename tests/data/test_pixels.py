@@ -86,7 +86,7 @@ def test_center_crops_and_pads_about_the_center(h, w, to_h, to_w):
 
 def test_exact_refuses_another_shape_and_any_takes_it():
     image = np.zeros((1, 5, 6), np.float32)
-    with pytest.raises(InputError, match=r"x: image is 5 x 6 px; expected 6 x 6 px\. Set input\.fit=center"):
+    with pytest.raises(InputError, match=r"x: image is 5 x 6 px; expected 6 x 6 px\. Crop or pad it about its center"):
         conform(image, InputSpec(shape=(6, 6)), where="x")
     assert conform(image, InputSpec(shape=(6, 6), fit="any"), where="x").shape == (1, 5, 6)
 

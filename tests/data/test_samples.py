@@ -7,8 +7,10 @@ from astropy.table import Table
 
 from merkhet.config.data import Columns, Data
 from merkhet.config.inputs import InputSpec
+from merkhet.data.pack import pack
 from merkhet.data.samples import load_samples, resolve_input, sample_groups
 from merkhet.errors import InputError
+from merkhet.io.tables import read_table
 from tests.skies import make_header, make_image, make_sky, write_image
 
 COLUMNS = Columns(id="id", group="group")
@@ -136,6 +138,20 @@ def test_a_filter_that_leaves_nothing_is_refused(sky):
 def test_a_folder_that_is_no_pack_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a folder without index\.parquet"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, Columns()])
+def test_rows_that_name_no_file_are_rejected_by_their_number(tmp_path, columns):
+    path = make_sky(tmp_path / "sky", 12)
+    table = Table.read(path, format="ascii.csv")
+    table["path"][[3, 8]] = ""
+    table.write(path, format="ascii.csv", overwrite=True)
+    pack(Data(table=path, columns=columns), tmp_path / "pack")
+    expected = {(f"row {n} of {path}", "the row names no file") for n in (4, 9)}
+    assert {(r["file"], r["reason"]) for r in read_table(tmp_path / "pack" / "rejects.csv")} == expected
+    samples = load_samples(Data(table=path, columns=columns, where={"label": "double"}), InputSpec())
+    assert {(r.file, r.reason) for r in samples.rejects} == {item for item in expected if "row 4" in item[0]}
+    assert len(samples) == 5
 
 
 def test_files_may_lie_elsewhere(tmp_path, sky):

@@ -1,6 +1,7 @@
 """``describe`` knows what a path is."""
 
 import pytest
+from astropy.table import Table
 
 from merkhet.bundle.store import save_bundle
 from merkhet.config.data import Columns, Data
@@ -9,6 +10,7 @@ from merkhet.data.pack import pack
 from merkhet.errors import InputError
 from merkhet.infer.inspect import describe
 from tests.bundle.bundles import make_bundle
+from tests.skies import make_header, make_image, write_image
 
 
 def test_everything_that_merkhet_makes_or_reads_is_named(sky, tmp_path):
@@ -41,6 +43,17 @@ def test_a_bundle_says_what_its_training_data_looked_like(tmp_path):
         beginning = "pixel scale 1.8 to 5 arcsec; noise of image 0.001 Jy/beam; its peak over the noise 10 to 30; "
         assert line.startswith(beginning + end)
     assert line.endswith("no features (fewer than 10 rows in training or validation, or a task without)")
+
+
+def test_a_table_in_fits_is_a_table(tmp_path):
+    Table({"name": ["a", "b"]}).write(tmp_path / "t.fits")
+    assert describe(tmp_path / "t.fits") == {"kind": "table", "rows": 2, "columns": "name"}
+
+
+@pytest.mark.parametrize(("scale", "text"), [(1.8, "1.800 arcsec"), (2.5e-5, "2.500e-05 arcsec"), (0.0012, "0.001200")])
+def test_a_pixel_scale_has_its_digits(tmp_path, rng, scale, text):
+    write_image(tmp_path / "a.fits", make_image("single", rng), make_header(scale_arcsec=scale))
+    assert describe(tmp_path / "a.fits")["pixel scale"].startswith(text)
 
 
 def test_the_unknown_is_refused(tmp_path):

@@ -1,15 +1,18 @@
 """Prediction: from files to a catalog, whatever is among them."""
 
+import bz2
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
+from astropy.table import Table
 from astropy.wcs import WCS
 
 import merkhet
 from merkhet.config.data import Columns
 from merkhet.config.inputs import Band, InputSpec
-from merkhet.errors import ConfigError, InputError, OutputError
+from merkhet.errors import ConfigError, InputError, Interrupted, OutputError
 from merkhet.infer import model as model_module
 from merkhet.infer.predict import predict
 from merkhet.io.catalog import Flag
@@ -132,12 +135,79 @@ def test_an_output_that_exists_is_refused_before_the_model_is_loaded(tmp_path):
     assert (tmp_path / "c.csv").read_text() == "precious"
 
 
+def test_an_interruption_keeps_what_was_done_and_says_so(tmp_path, bundle, monkeypatch):
+    make_sky(tmp_path / "sky", 12)
+    written: list[str] = []
+
+    def update(path, values, *, hdu):
+        if len(written) == 5:
+            raise KeyboardInterrupt
+        written.append(path)
+
+    monkeypatch.setattr("merkhet.infer.predict.update_header", update)
+    (tmp_path / "sky" / "images" / "a.fits").write_bytes(b"")
+    with pytest.raises(Interrupted, match=r"8 of 13 images were classified and 5 headers written: .* holds their rows"):
+        predict(bundle, tmp_path / "sky" / "images", out=tmp_path / "c.csv", write_header=True, batch_size=4)
+    assert len(read_table(tmp_path / "c.csv")) == 8
+    assert len(read_table(tmp_path / "c_rejects.csv")) == 1
+
+
+def test_an_interruption_before_the_first_answer_leaves_an_empty_catalog(tmp_path, bundle, sky, monkeypatch):
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model_module.TrainedModel, "rows", interrupt)
+    with pytest.raises(Interrupted, match="0 of 48 images were classified"):
+        monkeypatch.setattr("merkhet.infer.predict._empty", lambda _model: Table({"id": [1]})[:0])
+        predict(bundle, sky.parent / "images", out=tmp_path / "c.ecsv")
+    assert len(read_table(tmp_path / "c.ecsv")) == 0
+
+
+def test_a_table_in_fits_is_a_list_of_inputs(tmp_path, bundle, sky):
+    table = Table({"path": [str(sky.parent / "images" / f"s{k:03d}.fits") for k in range(3)] + [""]})
+    for name in ("t.fits", "t.fits.gz"):
+        table.write(tmp_path / name)
+        result = predict(bundle, tmp_path / name)
+        assert len(result.table) == 3
+        assert [(r.file, r.reason) for r in result.rejects] == [
+            (f"row 4 of {tmp_path / name}", "the row names no file")
+        ]
+
+
+def test_what_cannot_be_named_is_a_reject(tmp_path, bundle, sky):
+    result = predict(bundle, [sky.parent / "images" / "s000.fits", tmp_path / f"{'x' * 300}.fits"])
+    assert len(result.table) == 1
+    assert [r.reason for r in result.rejects] == ["cannot be read: File name too long"]
+
+
+def test_the_header_of_a_bzip2_file_is_a_clear_reject(tmp_path, bundle, sky):
+    (tmp_path / "a.fits.bz2").write_bytes(bz2.compress((sky.parent / "images" / "s000.fits").read_bytes()))
+    result = predict(bundle, tmp_path / "a.fits.bz2", write_header=True)
+    assert len(result.table) == 1
+    assert [r.reason for r in result.rejects] == [
+        "is compressed with bzip2, so its header cannot be updated. Inflate it with bunzip2"
+    ]
+
+
+def test_several_arrays_are_a_list(bundle, sky):
+    arrays = [fits.getdata(sky.parent / "images" / f"s{k:03d}.fits").astype(np.float32) for k in range(3)]
+    model = merkhet.load(bundle)
+    table = model.predict(arrays)
+    assert table["id"].tolist() == ["array 0", "array 1", "array 2"]
+    alone = [model.predict(array)["p_double"][0] for array in arrays]
+    np.testing.assert_allclose(table["p_double"], alone, atol=1e-6)
+    with pytest.raises(InputError, match="array 1: every pixel is NaN"):
+        model.predict([arrays[0], np.full((24, 24), np.nan)])
+    with pytest.raises(InputError, match="the list holds both paths and arrays"):
+        model.predict([arrays[0], "a.fits"])
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
         (np.full((24, 24), np.nan), "every pixel is NaN"),
         (np.zeros((24, 24), complex), "dtype complex128; expected numbers"),
-        (np.zeros((3, 24, 24)), "3 bands"),
+        (np.zeros((3, 24, 24)), r"3 bands .* Give several images as a list of arrays"),
         (np.random.default_rng(0).normal(size=(20, 20)), "image is 20 x 20 px"),
         (np.zeros(24), r"image has shape \(24,\)"),
     ],

@@ -1,6 +1,7 @@
 """Training end to end on a tiny sky: what a run leaves, resuming, fine-tuning, refusals."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from astropy.table import Table
+from rich.console import Console
 from safetensors.torch import load_file
 
 from merkhet.bundle.store import load_bundle
@@ -285,6 +287,35 @@ def test_scores_can_be_renewed_and_other_tables_scored(run, sky, tmp_path):
     assert len(read_table(result.predictions("test"))) == 30
 
 
+def test_rows_that_were_trained_on_are_counted(run, sky, tmp_path):
+    console = Console(file=io.StringIO(), width=200)
+    seen = evaluate_on_table(run.folder, sky, tmp_path / "same", console=console)
+    samples = read_table(run.samples)
+    known = int((samples["split"] != "test").sum())
+    scores = json.loads(seen.metrics.read_text())["test"]
+    assert (scores["trained_on"], scores["trained_ids"]) == (known, 0)
+    line = f"{known} of 48 rows have the pixels of rows that this model was trained with: the scores lean high\n"
+    assert line in console.file.getvalue()  # type: ignore[attr-defined]
+    other = make_sky(tmp_path / "sky", 30, seed=9)
+    scores = json.loads(evaluate_on_table(run.folder, other, tmp_path / "other").metrics.read_text())["test"]
+    assert scores["trained_on"] == 0
+    assert scores["trained_ids"] == int(
+        np.isin(samples["id"][samples["split"] != "test"], read_table(other)["id"]).sum()
+    )
+    bundle = json.loads(evaluate_on_table(run.bundle, sky, tmp_path / "bundle").metrics.read_text())["test"]
+    assert "trained_on" not in bundle
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda _: b"", lambda _: b"hello"])
+def test_a_damaged_checkpoint_is_one_clear_line(run, sky, tmp_path, damage):
+    shutil.copytree(run.folder, tmp_path / "run")
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    with pytest.raises(InputError, match=r"last\.ckpt: is damaged: .* Train anew, into a new folder") as caught:
+        fit(make_experiment(sky, "train.epochs=13"), tmp_path / "run", resume=True)
+    assert "\n" not in str(caught.value)
+
+
 def test_scores_are_not_renewed_on_changed_data(tmp_path):
     table = make_sky(tmp_path / "sky", 36)
     run = fit(make_experiment(table, "train.epochs=1"), tmp_path / "run")
@@ -336,6 +367,14 @@ def test_rejects_are_listed_and_too_many_stop_the_run(tmp_path):
         ("task.classes=[single, triple]", "label 'double'; expected single, triple"),
         ("task.classes=[single, double, triple]", None),
         ("train.monitor=validation_loss", "'validation_loss' is not recorded; recorded are"),
+        (
+            "train={monitor: validation_loss, early_stopping_patience: 2, epochs: 2}",
+            "'validation_loss' is not recorded; recorded are",
+        ),
+        (
+            "train={monitor: validation_loss, schedule: {kind: plateau}}",
+            "'validation_loss' is not recorded; recorded are",
+        ),
         ("model.widths=[4,4,4,4,4,4,4,4]", "24"),
         ("split.kind=column", r"needs data\.columns\.split"),
         ("train.optimizer.lr=1e30", "training diverged in epoch"),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from merkhet.cli.numbers import AtLeastOne
 from merkhet.cli.output import QUIET_DEFAULT, Output
 
 
@@ -14,7 +15,7 @@ def evaluate(
     out: Path | None = None,
     against: Path | None = None,
     device: str = "auto",
-    workers: int = 1,
+    workers: AtLeastOne = 1,
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
 ) -> int:

@@ -1,5 +1,6 @@
 """The ``merkhet`` command: finds the verb, runs it, and turns what happened into an exit code."""
 
+import errno
 import os
 import sys
 import traceback
@@ -56,19 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except CycloptsError as error:
+    except (CycloptsError, MerkhetError) as error:
         errors.print(f"merkhet: {error}", markup=False)
-        return WRONG_USE
-    except MerkhetError as error:
-        errors.print(f"merkhet: {error}", markup=False)
-        return error.exit_code
+        return error.exit_code if isinstance(error, MerkhetError) else WRONG_USE
     except KeyboardInterrupt:
         errors.print("merkhet: interrupted", markup=False)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say
         return DONE
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # no name of ours: the user gave it
+            errors.print(f"merkhet: {error.filename}: the file name is too long", markup=False)
+            return WRONG_USE
         traceback.print_exc()
         errors.print("merkhet: this is a fault of Merkhet; please report it with the lines above", markup=False)
         return OUR_FAULT

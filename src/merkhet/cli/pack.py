@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from merkhet.cli.numbers import AtLeastOne, AtLeastZero
 from merkhet.cli.output import QUIET_DEFAULT, Output
 
 
@@ -16,12 +17,12 @@ def pack(
     path_column: tuple[str, ...] = ("path",),
     id_column: str | None = None,
     root: Path | None = None,
-    bands: int | None = None,
+    bands: AtLeastOne | None = None,
     dims: Literal[2, 3] = 2,
     shape: Annotated[tuple[int, ...] | None, Parameter(consume_multiple=True)] = None,
     hdu: str | None = None,
-    plane: int | None = None,
-    workers: int | None = None,
+    plane: AtLeastZero | None = None,
+    workers: AtLeastOne | None = None,
     shard: str = "1/1",
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from merkhet.cli.numbers import AtLeastOne, AtLeastZero
 from merkhet.cli.output import QUIET_DEFAULT, Output
 from merkhet.config.inference import BackendName, Precision
 
@@ -16,8 +17,8 @@ def predict(
     id_column: str | None = None,
     root: Path | None = None,
     hdu: str | None = None,
-    plane: int | None = None,
-    batch_size: int = 64,
+    plane: AtLeastZero | None = None,
+    batch_size: AtLeastOne = 64,
     device: str = "auto",
     backend: BackendName = "torch",
     precision: Precision = "f32",

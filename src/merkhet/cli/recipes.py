@@ -16,7 +16,10 @@ def recipes(name: str | None = None, /, *, output: Output = QUIET_DEFAULT) -> in
     from merkhet.recipes import load_recipe, recipe_names, recipe_text
 
     if name is not None:
-        print(recipe_text(name), end="")  # noqa: T201
+        if output.json:
+            output.summary(**load_recipe(name))
+        else:
+            print(recipe_text(name), end="")  # noqa: T201
         return 0
     found = {recipe: str(load_recipe(recipe).get("description", "")) for recipe in recipe_names()}
     if output.json:

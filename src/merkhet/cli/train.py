@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
+from merkhet.cli.numbers import AtLeastOne
 from merkhet.cli.output import QUIET_DEFAULT, Output
 
 
@@ -15,7 +16,7 @@ def train(
     out: Path,
     folds: Annotated[int | None, Parameter(validator=validators.Number(gte=2))] = None,
     resume: bool = False,
-    workers: int = 1,
+    workers: AtLeastOne = 1,
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
 ) -> int:

@@ -4,7 +4,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from merkhet.config.base import Config
+from merkhet.config.experiment import Experiment
 from merkhet.errors import ConfigError, InputError
 
 C = TypeVar("C", bound=Config)
@@ -56,15 +57,21 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """Return ``content`` with ``key.sub=value`` overrides applied; values are parsed as YAML.
 
-    An index addresses a list (``augment.0.sigma=0.1``); ``key=`` takes a key out, so that its default holds. Keys are
-    checked later, by the schema.
+    An index addresses a list (``augment.0.sigma=0.1``); ``key=`` takes a key out, so that its default holds. Another
+    kind (``model.kind=resnet``) starts from its own defaults: the options of the one before go, but for those that
+    earlier overrides have set. Keys are checked later, by the schema.
     """
     result: dict[str, Any] = _copy(content)
+    given: list[list[str]] = []
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"{override}: an override is written key.sub=value, for example train.epochs=20")
-        _assign(result, key.split("."), parse_yaml(text, source=override) if text else _REMOVE, override)
+        keys, value = key.split("."), parse_yaml(text, source=override) if text else _REMOVE
+        if keys[-1] == "kind":
+            _drop_options(result, keys[:-1], kind=value, given=given)
+        _assign(result, keys, value, override)
+        given.append(keys)
     return result
 
 
@@ -96,6 +103,30 @@ def _assign(node: Any, keys: list[str], value: Any, override: str) -> None:
             node[place] = value
         else:
             node = node[place]
+
+
+def _drop_options(content: Any, keys: list[str], *, kind: Any, given: list[list[str]]) -> None:
+    """Where another member of a union is chosen, take out the options of the one that stood at ``keys`` so far."""
+    node = content
+    for key in keys:
+        entries = node if isinstance(node, dict) else dict(enumerate(node)) if isinstance(node, list) else {}
+        node = entries.get(int(key) if isinstance(node, list) and key.isdigit() else key)
+    union = [schema for schema in _schemas(_walk(Experiment, keys)[0]) if "kind" in schema.model_fields]
+    if not isinstance(node, dict) or len(union) < 2:
+        return  # the kind of a single schema (split.kind) is an option among others
+    default = _default_kind(keys)
+    if node.get("kind", default) != (default if kind is _REMOVE else kind):
+        kept = {path[len(keys)] for path in given if len(path) > len(keys) and path[: len(keys)] == keys}
+        for name in set(node) - kept:
+            del node[name]
+
+
+def _default_kind(keys: list[str]) -> str | None:
+    """Return the kind that holds at ``keys`` where none is written."""
+    for schema in _schemas(_walk(Experiment, keys[:-1])[0]):
+        if keys[-1] in schema.model_fields:
+            return getattr(schema.model_fields[keys[-1]].default, "kind", None)
+    return None
 
 
 def validate(schema: type[C], content: Any, *, source: str | Path) -> C:
@@ -154,7 +185,13 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 def _follow(schema: Any, loc: tuple[Any, ...]) -> tuple[list[str], list[str]]:
-    """Walk a pydantic location through the schema; return the keys known at its end and the user's own path.
+    """Walk a pydantic location through the schema; return the keys known at its end and the user's own path."""
+    node, names = _walk(schema, loc)
+    return [name for s in _schemas(node) for name in s.model_fields], names
+
+
+def _walk(schema: Any, loc: Sequence[Any]) -> tuple[Any, list[str]]:
+    """Walk a pydantic location through the schema; return the annotation at its end and the user's own path.
 
     Locations hold the tags of discriminated unions, which the user never wrote.
     """
@@ -176,7 +213,7 @@ def _follow(schema: Any, loc: tuple[Any, ...]) -> tuple[list[str], list[str]]:
             continue  # the name of a branch of a plain union
         else:
             names.append(str(part))
-    return [name for s in _schemas(node) for name in s.model_fields], names
+    return node, names
 
 
 def _schemas(node: Any) -> list[type[BaseModel]]:

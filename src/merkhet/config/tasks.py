@@ -1,9 +1,9 @@
 """Schemas of the tasks: what is learned, and how an output becomes an answer."""
 
 import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from merkhet.config.base import Component
 
@@ -52,8 +52,8 @@ class Classify(Task):
     Attributes
     ----------
     classes
-        Class names as they stand in the label column. Binary: (negative, positive). Multi-label: one per label
-        column, which holds 0 or 1.
+        Class names as they stand in the label column; numbers stand for their text. Binary: (negative, positive).
+        Multi-label: one per label column, which holds 0 or 1.
     weights
         ``balanced`` weights the loss by inverse class frequency; numbers, one per class, are used as given.
     temperature
@@ -85,6 +85,12 @@ class Classify(Task):
     def answers(self) -> str:
         """Mode and classes, in order."""
         return f"{self.mode}: {', '.join(self.classes)}"
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        names = value if isinstance(value, list | tuple) else ()
+        return [str(name) if isinstance(name, int | float) else name for name in names] or value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

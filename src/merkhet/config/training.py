@@ -15,6 +15,8 @@ from pydantic import (
 
 from merkhet.config.base import Config
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class AdamW(Config):
     """AdamW (Loshchilov & Hutter 2019)."""
@@ -22,7 +24,7 @@ class AdamW(Config):
     kind: Literal["adamw"] = "adamw"
     lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 1e-2
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
 
 
 class Adam(Config):
@@ -31,7 +33,7 @@ class Adam(Config):
     kind: Literal["adam"] = "adam"
     lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
 
 
 class SGD(Config):
@@ -42,6 +44,12 @@ class SGD(Config):
     weight_decay: NonNegativeFloat = 0.0
     momentum: NonNegativeFloat = Field(0.9, lt=1)
     nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
 
 Optimizer = Annotated[AdamW | Adam | SGD, Field(discriminator="kind")]

@@ -18,6 +18,7 @@ from merkhet.errors import InputError
 from merkhet.io.wcs import sky_center
 
 PREFIX = "mk_"
+NO_FILE = "the row names no file"
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class Measured:
     Attributes
     ----------
     row
-        Position in the user's table and in the packed array.
+        Position in the user's table; in a pack, that in the packed array.
     path
-        The sample's first file.
+        The sample's first file, or the one at fault; empty where the row names none.
     reason
         Why the sample is rejected; empty for a good one.
     shape
@@ -95,6 +96,8 @@ class Examination:
 
 def examine(job: Examination) -> Measured:
     """Read and measure one sample; what is wrong with it becomes its reason."""
+    if not job.paths:
+        return Measured(row=job.row, path="", reason=NO_FILE)
     try:
         pixels = read_pixels(job.paths, read=job.read, channels=job.channels, dims=job.dims)
     except InputError as error:

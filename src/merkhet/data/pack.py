@@ -26,9 +26,11 @@ from astropy.table import Table
 from merkhet import __version__
 from merkhet.config.data import Data, ReadSpec
 from merkhet.config.inputs import InputSpec
-from merkhet.data.measured import Measured, add_measured, measure
-from merkhet.data.pixels import conform, read_pixels
-from merkhet.data.samples import PACK_HEADER, PACK_INDEX, from_measured, read_rows, row_paths
+from merkhet.config.pack import PackHeader
+from merkhet.data.measured import NO_FILE, Measured, add_measured, measure
+from merkhet.data.packed import PACK_HEADER, PACK_INDEX, read_header
+from merkhet.data.pixels import check_units, conform, read_pixels
+from merkhet.data.samples import from_measured, read_rows, row_paths
 from merkhet.errors import ConfigError, InputError, OutputError
 from merkhet.execute import Progress, Shard, pool, unordered_map
 from merkhet.io.atomic import os_errors, prepare_folder, write_text
@@ -37,7 +39,6 @@ from merkhet.io.tables import write_table
 
 IMAGES = "images.npy"
 SHARD_ROWS = 128
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,13 @@ def pack(
 def _first_shape(
     paths: Sequence[tuple[Path, ...]], *, spec: InputSpec, read: ReadSpec, source: Path
 ) -> tuple[int, ...]:
-    reason = ""
-    for files in paths[:100]:
+    reason, named = "", [files for files in paths if files][:100]
+    for files in named:
         try:
             return read_pixels(files, read=read, channels=spec.channels, dims=spec.dims).image.shape[1:]
         except InputError as error:
             reason = reason or str(error)
-    raise InputError(source, f"none of the first {min(len(paths), 100)} images can be read; the first: {reason}")
+    raise InputError(source, f"none of the first {len(named)} images can be read; the first: {reason or NO_FILE}")
 
 
 def _open(
@@ -134,8 +135,14 @@ def _open(
     """
     content = json.dumps([[str(p) for p in files] for files in paths] + [table.colnames])
     digest = hashlib.sha256((content + spec.model_dump_json() + data.read.model_dump_json()).encode()).hexdigest()
-    header = {"format": FORMAT_VERSION, "merkhet": __version__, "rows": len(paths), "fingerprint": digest}
-    header |= {"input": spec.model_dump(mode="json"), "read": data.read.model_dump(mode="json")}
+    header = PackHeader(
+        merkhet=__version__,
+        rows=len(paths),
+        fingerprint=digest,
+        paths=data.columns.paths,
+        input=spec,
+        read=data.read,
+    ).model_dump_json(indent=1)
     marker = out / PACK_HEADER
     if overwrite:
         prepare_folder(
@@ -145,10 +152,10 @@ def _open(
         _refuse_foreign(out, marker)
         with os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            _link_new(marker, lambda temporary: temporary.write_text(json.dumps(header, indent=1), encoding="utf-8"))
+            _link_new(marker, lambda temporary: temporary.write_text(header, encoding="utf-8"))
     if (out / PACK_INDEX).is_file():
         raise OutputError(out, "holds a finished pack", action="Choose another name, or pass --overwrite")
-    if json.loads(marker.read_text(encoding="utf-8"))["fingerprint"] != digest:
+    if read_header(out).fingerprint != digest:
         raise OutputError(
             out, "holds an unfinished pack of other rows or options", action="Finish that one, or pass --overwrite"
         )
@@ -199,8 +206,12 @@ def _pack_shard(job: _ShardJob) -> int:
     images = np.load(job.folder / IMAGES, mmap_mode="r+")
     measured: list[Measured] = []
     for row, files in enumerate(job.paths, start=job.start):
+        if not files:
+            measured.append(Measured(row=row, path="", reason=NO_FILE))
+            continue
         try:
             pixels = read_pixels(files, read=job.read, channels=job.spec.channels, dims=job.spec.dims)
+            check_units(pixels.units, job.spec.bands, where=files[0])
             images[row] = stored = conform(pixels.image, job.spec, where=files[0])
             measured.append(measure(row, files, pixels, stored=stored))
         except InputError as error:
@@ -213,9 +224,18 @@ def _pack_shard(job: _ShardJob) -> int:
 
 def _finish(out: Path, table: Table, shards: Sequence[int], *, channels: int) -> tuple[int, int]:
     """Assemble the index from the ledger; return the numbers of good and rejected rows."""
-    measured = [Measured(**item) for number in shards for item in json.loads(_ledger(out, number).read_text())]
+    measured = [item for number in shards for item in _read_ledger(_ledger(out, number))]
     index = add_measured(table, measured, channels=channels)
     samples = from_measured(index)
     write_rejects(samples.rejects, out / "rejects.csv")
     write_table(index, out / PACK_INDEX, overwrite=True)
     return len(samples), len(samples.rejects)
+
+
+def _read_ledger(path: Path) -> list[Measured]:
+    try:
+        return [Measured(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            path, f"cannot be read: {error}", action="Remove this file and pack again: its rows are packed anew"
+        ) from error

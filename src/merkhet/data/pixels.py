@@ -73,16 +73,17 @@ def from_array(image: FloatArray, infos: Sequence[ImageInfo], *, where: str | Pa
 
     ``infos`` holds the header facts of one file per band, of the one file, or nothing for an array from no file.
     """
+    plane = "Select a plane with data.read.plane=0 (--plane 0)" if infos else "Give several images as a list of arrays"
     if image.ndim != dims + 1:
         layout = "(y, x)" if dims == 2 else "(z, y, x)"
-        action = "Select a plane with data.read.plane=0 (--plane 0)" if image.ndim > dims + 1 else ""
+        action = plane if image.ndim > dims + 1 else ""
         raise InputError(where, f"image has shape {image.shape}", expected=f"{layout} for each band", action=action)
     if len(image) != channels:
         raise InputError(
             where,
             f"{len(image)} bands in shape {image.shape}",
             expected=f"{channels} as in input.bands",
-            action="Select a plane with data.read.plane=0 (--plane 0)" if channels == 1 else "",
+            action=plane if channels == 1 else "",
         )
     image = np.where(np.isinf(image), np.float32(np.nan), image) if np.isinf(image).any() else image
     valid = np.isfinite(image)
@@ -113,7 +114,7 @@ def check_units(units: Sequence[str | None], bands: Sequence[Band], *, where: st
                 where,
                 f"unit of band {band.name} is {unit}",
                 expected=band.unit,
-                action="Convert the image, or set input.bands",
+                action="Convert the image",
             )
 
 
@@ -134,7 +135,7 @@ def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatAr
                 where,
                 f"image is {_size(shape)}",
                 expected=_size(spec.shape),
-                action="Set input.fit=center to crop or pad about the center",
+                action="Crop or pad it about its center; training with input.fit=center and packing with --shape do so",
             )
         image = _center(image, spec.shape)
     return _bin(image, spec) if spec.bin > 1 else image

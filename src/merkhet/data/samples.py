@@ -1,6 +1,5 @@
 """From the user's table to the list of usable samples, packed or not."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,13 +11,12 @@ from astropy.table import Table
 from merkhet.config.data import Columns, Data, ReadSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.data.measured import PREFIX, Examination, Measured, add_measured, examine, shape_from_text, shape_text
+from merkhet.data.packed import PACK_INDEX, read_of_pack
 from merkhet.errors import InputError
 from merkhet.execute import Progress, pool, unordered_map
 from merkhet.io.rejects import Reject
 from merkhet.io.tables import read_table, require_columns, select_rows
 from merkhet.io.units import same_unit
-
-PACK_INDEX, PACK_HEADER = "index.parquet", "pack.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,12 @@ class SampleTable:
     def reject(self, bad: npt.NDArray[np.bool_], reasons: list[str], *, stage: str) -> "SampleTable":
         """Move the rows under ``bad`` to the rejects, with one reason for each."""
         files = np.asarray(self.table[PREFIX + "path"]).astype(str)[bad]
-        found = tuple(Reject(str(file), stage, reason) for file, reason in zip(files, reasons, strict=True))
+        numbers = np.asarray(self.table[PREFIX + "row"], dtype=int)[bad] + 1
+        source = self.table.meta.get("source", "the table")
+        found = tuple(
+            Reject(str(file) or f"row {number} of {source}", stage, reason)
+            for file, number, reason in zip(files, numbers, reasons, strict=True)
+        )
         return replace(self, table=self.table[~bad], rejects=self.rejects + found)
 
     def check_rejects(self, max_fraction: float) -> None:
@@ -87,17 +90,22 @@ def reject_without_group(samples: SampleTable, columns: Columns) -> SampleTable:
     """Reject rows whose group is missing: they could stand on both sides of a split unnoticed."""
     if columns.group is None:
         return samples
-    column = np.ma.asarray(samples.table[columns.group])
-    text = np.ma.getdata(column).astype(str)
-    missing = np.ma.getmaskarray(column) | np.isin(text, ("", "nan"))
+    missing = _missing(samples.table, columns.group)
     reason = f"no value in column {columns.group!r}; expected a group"
     return samples.reject(missing, [reason] * int(missing.sum()), stage="label")
 
 
 def row_paths(table: Table, columns: Columns, *, root: Path) -> list[tuple[Path, ...]]:
-    """Return the files of each row; relative paths start from ``root``."""
+    """Return the files of each row, none where a path column is empty; relative paths start from ``root``."""
     per_band = [[root.absolute() / str(name) for name in table[column]] for column in columns.paths]
-    return list(zip(*per_band, strict=True))
+    nameless = np.any([_missing(table, column) for column in columns.paths], axis=0)
+    return [() if empty else files for files, empty in zip(zip(*per_band, strict=True), nameless, strict=True)]
+
+
+def _missing(table: Table, name: str) -> npt.NDArray[np.bool_]:
+    """Return which cells of a column hold nothing."""
+    column = np.ma.asarray(table[name])
+    return np.asarray(np.ma.getmaskarray(column) | np.isin(np.ma.getdata(column).astype(str), ("", "nan")))
 
 
 def read_rows(data: Data, *, needed: tuple[str, ...] = ()) -> Table:
@@ -116,11 +124,15 @@ def read_rows(data: Data, *, needed: tuple[str, ...] = ()) -> Table:
     table = read_table(source)
     optional = [name for name in (columns.id, columns.group, columns.split) if name]
     require_columns(table, [*columns.paths, *optional, *columns.metadata, *needed, *data.where], source=source)
+    if not data.table.is_dir():
+        table[PREFIX + "row"] = np.arange(len(table))  # a reject without a file is named by its row
     table = select_rows(table, dict(data.where), source=source)
     table.meta["source"] = str(source)
     if not len(table):
         raise InputError(source, "no row is left", action="Check the table and data.where")
-    ids, counts = np.unique(sample_ids(table, columns), return_counts=True)
+    ids = sample_ids(table, columns)
+    # Rows without a file become rejects; their empty path is no name that stands twice.
+    ids, counts = np.unique(ids if columns.id else ids[ids != ""], return_counts=True)
     if (counts > 1).any():
         twice = ids[counts > 1][0]
         raise InputError(source, f"id '{twice}' stands in {counts.max()} rows", expected="a unique id for each row")
@@ -137,9 +149,12 @@ def load_samples(
     """
     table = read_rows(data, needed=needed)
     if data.table.is_dir():
-        return from_measured(table, pack=data.table, read=_read_of_pack(data))
+        return from_measured(table, pack=data.table, read=read_of_pack(data, spec))
     paths = row_paths(table, data.columns, root=data.root or data.table.parent)
-    jobs = [Examination(n, files, spec.channels, spec.dims, data.read) for n, files in enumerate(paths)]
+    rows = np.asarray(table[PREFIX + "row"], dtype=int).tolist()
+    jobs = [
+        Examination(row, files, spec.channels, spec.dims, data.read) for row, files in zip(rows, paths, strict=True)
+    ]
     results: list[Measured] = []
     with pool(workers) as executor:
         for result in unordered_map(examine, jobs, executor=executor, pending=8 * max(workers, 1)):
@@ -147,17 +162,6 @@ def load_samples(
             if progress:
                 progress(len(results), len(jobs))
     return from_measured(add_measured(table, results, channels=spec.channels), read=data.read)
-
-
-def _read_of_pack(data: Data) -> ReadSpec:
-    """Return how the packed pixels were taken out of their files; asking for another way now is an error."""
-    header = json.loads((data.table / PACK_HEADER).read_text(encoding="utf-8"))
-    packed = ReadSpec.model_validate(header["read"])
-    if data.read not in (ReadSpec(), packed):
-        raise InputError(
-            data.table, f"was packed with {packed}", expected=str(data.read), action="Leave out data.read, or pack anew"
-        )
-    return packed
 
 
 def from_measured(table: Table, *, pack: Path | None = None, read: ReadSpec | None = None) -> SampleTable:
@@ -185,7 +189,8 @@ def resolve_input(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, Sam
     resolved = spec.model_copy(update={"shape": shape, "pixel_scale_arcsec": scale})
     other = (shapes != shape_text(shape)) & (spec.fit != "center")
     reasons = [
-        f"image is {found} px; expected {shape_text(shape)} px. Set input.fit=center to crop or pad"
+        f"image is {found} px; expected {shape_text(shape)} px. Crop or pad it about its center; training with "
+        "input.fit=center does so"
         for found in shapes[other]
     ]
     return resolved, samples.reject(other, reasons, stage="read")

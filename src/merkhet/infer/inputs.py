@@ -1,6 +1,7 @@
 """What the user names on the command line, as a list of samples: files, folders, globs and tables."""
 
 import glob
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from merkhet.config.data import Columns
 from merkhet.data.samples import row_paths, sample_ids
 from merkhet.errors import InputError
+from merkhet.io.hdus import is_fits_table
+from merkhet.io.reading import is_folder
 from merkhet.io.tables import read_table, require_columns
 
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.bz2", ".fits.fz", ".fz")
@@ -16,7 +19,7 @@ TABLE_SUFFIXES = (".csv", ".ecsv", ".vot", ".xml", ".votable", ".parquet")
 
 @dataclass(frozen=True)
 class InputItem:
-    """One sample to be answered for: its name and its files, one per band or one for all."""
+    """One sample to be answered for: its name and its files, one per band or one for all; none if none is named."""
 
     id: str
     paths: tuple[Path, ...]
@@ -28,8 +31,8 @@ def expand_inputs(
     """Return the samples that ``inputs`` stand for, in order, each file once.
 
     A folder stands for the FITS files in it, at any depth; a pattern for what it matches; a table for its rows
-    (``columns`` says which column holds the path, ``root`` where relative ones start); everything else for itself, so
-    that a file that is missing shows up among the rejects.
+    (``columns`` says which column holds the path, ``root`` where relative ones start), also a FITS file that holds a
+    table and no image; everything else for itself, so that a file that is missing shows up among the rejects.
 
     Raises
     ------
@@ -47,19 +50,24 @@ def expand_inputs(
 
 def _expand(entry: str, columns: Columns, root: str | Path | None) -> list[InputItem]:
     path = Path(entry)
-    if path.is_dir():
+    if is_folder(path):
         files = sorted(file for file in path.rglob("*") if _is_image(file) and not file.name.startswith("."))
         if not files:
             raise InputError(entry, "a folder without FITS images", expected=f"files that end in {IMAGE_SUFFIXES[0]}")
         return [_item(file) for file in files]
-    if path.name.lower().endswith(TABLE_SUFFIXES):
+    if is_table(path):
         return _from_table(path, columns, root=Path(root) if root else path.parent)
-    if not path.exists() and glob.has_magic(entry):
-        matches = sorted(match for match in glob.glob(entry, recursive=True) if not Path(match).is_dir())  # noqa: PTH207
+    if glob.has_magic(entry) and not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a long pattern)
+        matches = sorted(match for match in glob.glob(entry, recursive=True) if not is_folder(match))  # noqa: PTH207
         if not matches:
             raise InputError(entry, "the pattern matches no file")
         return [_item(Path(match)) for match in matches]
     return [_item(path)]
+
+
+def is_table(path: Path) -> bool:
+    """Tell a table from an image: by the suffix, and where that is FITS by what the file holds."""
+    return path.name.lower().endswith(TABLE_SUFFIXES) or is_fits_table(path)
 
 
 def _is_image(path: Path) -> bool:
@@ -74,4 +82,8 @@ def _from_table(path: Path, columns: Columns, *, root: Path) -> list[InputItem]:
     table = read_table(path)
     require_columns(table, [*columns.paths, *([columns.id] if columns.id else [])], source=path)
     paths = row_paths(table, columns, root=root)
-    return [InputItem(str(name), files) for name, files in zip(sample_ids(table, columns), paths, strict=True)]
+    names = sample_ids(table, columns)
+    return [
+        InputItem(str(name) if files else f"row {number} of {path}", files)
+        for number, (name, files) in enumerate(zip(names, paths, strict=True), start=1)
+    ]

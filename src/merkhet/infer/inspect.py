@@ -1,14 +1,13 @@
 """What a file or folder is, in a few facts. Nothing here needs torch."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from merkhet.bundle.spec import SPEC, read_spec
 from merkhet.config.bundle import BundleSpec
-from merkhet.data.samples import PACK_INDEX
+from merkhet.data.packed import PACK_HEADER, PACK_INDEX, read_header
 from merkhet.errors import InputError
-from merkhet.infer.inputs import IMAGE_SUFFIXES, TABLE_SUFFIXES
+from merkhet.infer.inputs import IMAGE_SUFFIXES, is_table
 from merkhet.io.fits import ImageFile
 from merkhet.io.tables import read_table
 from merkhet.io.wcs import sky_center
@@ -29,10 +28,10 @@ def describe(path: str | Path) -> Facts:
         raise InputError(path, "no such file or folder")
     if path.is_dir():
         return _describe_folder(path)
+    if is_table(path):
+        return _describe_table(path)
     if path.name.lower().endswith(IMAGE_SUFFIXES):
         return _describe_image(path)
-    if path.name.lower().endswith(TABLE_SUFFIXES):
-        return _describe_table(path)
     raise InputError(path, "not a file that Merkhet knows", expected="FITS, a table, a pack, a bundle or a run")
 
 
@@ -47,7 +46,7 @@ def _describe_folder(path: Path) -> Facts:
             "finished": finished,
             **({**_describe_bundle(bundle), "kind": "run"} if finished else {}),
         }
-    if (path / "pack.json").is_file():
+    if (path / PACK_HEADER).is_file():
         return _describe_pack(path)
     images = [file for file in path.rglob("*") if file.name.lower().endswith(IMAGE_SUFFIXES)]
     return {"kind": "folder", "images": len(images)}
@@ -61,7 +60,7 @@ def _describe_bundle(path: Path) -> Facts:
         "architecture": spec.model.kind,
         "bands": ", ".join(f"{band.name} [{band.unit or 'unit unknown'}]" for band in spec.input.bands),
         "image": f"{spec.input.shape} px, fit {spec.input.fit}, bin {spec.input.bin}",
-        "pixel scale": f"{spec.input.pixel_scale_arcsec} arcsec",
+        "pixel scale": _scale(spec.input.pixel_scale_arcsec),
         "normalization": spec.normalize.kind,
         "trained": f"{spec.provenance.created} on {spec.provenance.rows}, seed {spec.provenance.seed}",
         "reference": _reference_line(spec),
@@ -94,10 +93,14 @@ def _span(low: float, high: float) -> str:
     return f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
 
 
+def _scale(arcsec: float | None) -> str:
+    return "unknown" if arcsec is None else f"{arcsec:#.4g} arcsec"  # maps of VLBI have scales of 1e-5
+
+
 def _describe_pack(path: Path) -> Facts:
-    header = json.loads((path / "pack.json").read_text(encoding="utf-8"))
+    header = read_header(path)
     finished = (path / PACK_INDEX).is_file()
-    facts: Facts = {"kind": "pack", "rows": header["rows"], "shape": header["input"]["shape"], "finished": finished}
+    facts: Facts = {"kind": "pack", "rows": header.rows, "shape": list(header.input.shape or ()), "finished": finished}
     if finished:
         facts["rejected"] = len(read_table(path / "rejects.csv"))
         facts["columns"] = ", ".join(read_table(path / PACK_INDEX).colnames)
@@ -117,4 +120,4 @@ def _describe_image(path: Path) -> Facts:
         if info.wcs is None:
             return {**facts, "wcs": "none"}
         ra, dec = sky_center(info.wcs, info.shape[-2:])
-        return {**facts, "center": f"{ra:.5f} {dec:+.5f} deg", "pixel scale": f"{info.pixel_scale_arcsec:.3f} arcsec"}
+        return {**facts, "center": f"{ra:.5f} {dec:+.5f} deg", "pixel scale": _scale(info.pixel_scale_arcsec)}

@@ -14,7 +14,7 @@ from merkhet.config.bundle import BundleSpec
 from merkhet.config.inference import BackendName, Precision
 from merkhet.config.reference import Reference
 from merkhet.data.arrays import FloatArray
-from merkhet.data.measured import Measured, measure
+from merkhet.data.measured import NO_FILE, Measured, measure
 from merkhet.data.peak import peak_over_noise
 from merkhet.data.pixels import Pixels, check_units, conform, from_array, read_pixels
 from merkhet.data.sample import Sample, collate
@@ -86,8 +86,13 @@ class TrainedModel:
         given = {name: value for name, value in (("hdu", hdu), ("plane", plane)) if value is not None}
         self._read = self.spec.read.model_copy(update=given)
 
-    def predict(self, what: str | Path | npt.NDArray[Any] | Sequence[str | Path], *, batch_size: int = 64) -> Table:
-        """Return the catalog of one image (path or array), or of many paths.
+    def predict(
+        self,
+        what: str | Path | npt.NDArray[Any] | Sequence[str | Path] | Sequence[npt.NDArray[Any]],
+        *,
+        batch_size: int = 64,
+    ) -> Table:
+        """Return the catalog of one image, path or array, or of many.
 
         ``flags`` say what is odd about an image, and whether it is unlike the training data; see
         :class:`merkhet.io.catalog.Flag`.
@@ -95,8 +100,8 @@ class TrainedModel:
         Parameters
         ----------
         what
-            A file, folder, pattern or table, a list of those, or an array ``(H, W)`` or ``(C, H, W)`` in the unit of
-            the training data.
+            A file, folder, pattern or table, or a list of those; an array ``(H, W)`` or ``(C, H, W)`` in the unit of
+            the training data, or a list of arrays.
         batch_size
             Images that go through the network together.
 
@@ -108,10 +113,18 @@ class TrainedModel:
         if isinstance(what, np.ndarray):
             ready = [self.prepare_array(what)]
         else:
-            entries = [what] if isinstance(what, str | Path) else what
-            ready = [self.prepare(number, item) for number, item in enumerate(expand_inputs(entries))]
+            ready = self._prepare_several([what] if isinstance(what, str | Path) else what)
         parts = [self.rows(chunk, prediction) for chunk, prediction in self.answer(ready, batch_size=batch_size)]
         return join_rows(parts)
+
+    def _prepare_several(self, entries: Sequence[str | Path] | Sequence[npt.NDArray[Any]]) -> list[Ready]:
+        arrays = [entry for entry in entries if isinstance(entry, np.ndarray)]
+        paths = [entry for entry in entries if not isinstance(entry, np.ndarray)]
+        if arrays and paths:
+            raise InputError("predict", "the list holds both paths and arrays", expected="one or the other")
+        if arrays:
+            return [self.prepare_array(array, number=n, name=f"array {n}") for n, array in enumerate(arrays)]
+        return [self.prepare(number, item) for number, item in enumerate(expand_inputs(paths))]
 
     def prepare(self, number: int, item: InputItem) -> Ready:
         """Read one sample and bring it to the model's shape.
@@ -122,21 +135,23 @@ class TrainedModel:
             The files are unusable, or their unit is not that of the training data.
         """
         spec = self.spec.input
+        if not item.paths:
+            raise InputError(item.id, NO_FILE)
         pixels = read_pixels(item.paths, read=self._read, channels=spec.channels, dims=spec.dims)
         check_units(pixels.units, spec.bands, where=item.paths[0])
         return self._ready(number, item, pixels)
 
-    def prepare_array(self, array: npt.NDArray[Any]) -> Ready:
-        """Bring an array to the model's shape."""
+    def prepare_array(self, array: npt.NDArray[Any], *, number: int = 0, name: str = "array") -> Ready:
+        """Bring an array to the model's shape; ``number`` and ``name`` tell it from others."""
         spec = self.spec.input
         if array.dtype.kind not in "fiu":
-            raise InputError("array", f"dtype {array.dtype}", expected="numbers")
-        check_units([str(getattr(array, "unit", "") or "")] * spec.channels, spec.bands, where="array")
+            raise InputError(name, f"dtype {array.dtype}", expected="numbers")
+        check_units([str(getattr(array, "unit", "") or "")] * spec.channels, spec.bands, where=name)
         filled = np.ma.filled(array.astype(np.float32), np.nan) if np.ma.isMaskedArray(array) else array
         image = np.asarray(filled, dtype=np.float32)
         image = image[None] if image.ndim == spec.dims else image
-        pixels = from_array(image, [], where="array", channels=spec.channels, dims=spec.dims)
-        return self._ready(0, InputItem("array", (Path("array"),)), pixels)
+        pixels = from_array(image, [], where=name, channels=spec.channels, dims=spec.dims)
+        return self._ready(number, InputItem(name, (Path(name),)), pixels)
 
     def _ready(self, number: int, item: InputItem, pixels: Pixels) -> Ready:
         spec, measured = self.spec.input, measure(number, item.paths, pixels)

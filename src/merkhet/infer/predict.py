@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import Table
 
 from merkhet.config.data import Columns
-from merkhet.errors import InputError
+from merkhet.errors import InputError, Interrupted
 from merkhet.execute import Progress, default_workers, unordered_map
 from merkhet.infer.inputs import InputItem, expand_inputs
 from merkhet.infer.model import Ready, TrainedModel, join_rows, load
@@ -29,6 +29,17 @@ class Predictions:
     rejects_path: Path | None = None
 
 
+@dataclass
+class _Done:
+    """What is finished so far: the catalog in parts, its number of rows, headers written, and both kinds of rejects."""
+
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    rows: int = 0
+    headers: int = 0
+    unread: list[Reject] = field(default_factory=list)
+    unwritten: list[Reject] = field(default_factory=list)
+
+
 def predict(
     model: str | Path | TrainedModel,
     inputs: str | Path | Sequence[str | Path],
@@ -42,6 +53,8 @@ def predict(
     progress: Progress | None = None,
 ) -> Predictions:
     """Classify files, folders, patterns or the rows of tables.
+
+    CTRL-C ends it early: the catalog of what was answered until then is written all the same.
 
     Parameters
     ----------
@@ -64,6 +77,8 @@ def predict(
     ------
     OutputError
         ``out`` exists or cannot be written; nothing was read yet.
+    Interrupted
+        CTRL-C; the message says how many images were answered and how many headers written.
     """
     rejects_path = None
     if out is not None:
@@ -72,21 +87,46 @@ def predict(
         rejects_path = refuse_existing(out.with_name(f"{out.stem}_rejects.csv"), overwrite=overwrite)
     trained = model if isinstance(model, TrainedModel) else load(model)
     items = expand_inputs([inputs] if isinstance(inputs, str | Path) else inputs, columns=columns, root=root)
-    rejects: list[Reject] = []
-    parts = []
-    done = 0
-    for chunk, prediction in trained.answer(_read_all(trained, items, rejects), batch_size=batch_size):
-        parts.append(trained.rows(chunk, prediction))
-        if write_header:
-            rejects += _write_headers(trained, chunk, parts[-1])
-        done += len(chunk)
-        if progress:
-            progress(done + sum(reject.stage == "read" for reject in rejects), len(items))
-    table = join_rows(parts) if parts else _empty(trained)
+    done = _Done()
+    finished = _answer(trained, items, done, write_header=write_header, batch_size=batch_size, progress=progress)
+    table, rejects = join_rows(done.parts) if done.parts else _empty(trained), (*done.unread, *done.unwritten)
     if out is not None and rejects_path is not None:
         write_table(table, out, overwrite=overwrite)
         write_rejects(rejects, rejects_path)
-    return Predictions(table, tuple(rejects), rejects_path)
+    if not finished:
+        raise Interrupted(_interruption(done, of=len(items), out=out, write_header=write_header))
+    return Predictions(table, rejects, rejects_path)
+
+
+def _answer(
+    model: TrainedModel,
+    items: Sequence[InputItem],
+    done: _Done,
+    *,
+    write_header: bool,
+    batch_size: int,
+    progress: Progress | None,
+) -> bool:
+    """Answer for the items batch by batch, adding to ``done`` what is finished; return False if CTRL-C ended that."""
+    try:
+        for chunk, prediction in model.answer(_read_all(model, items, done.unread), batch_size=batch_size):
+            done.parts.append(model.rows(chunk, prediction))
+            done.rows += len(chunk)
+            if write_header:
+                _write_headers(model, chunk, done)
+            if progress:
+                progress(done.rows + len(done.unread), len(items))
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _interruption(done: _Done, *, of: int, out: Path | None, write_header: bool) -> str:
+    """Say what an interrupted call leaves behind."""
+    text = f"interrupted; {done.rows} of {of} images were classified"
+    if write_header:
+        text += f" and {done.headers} headers written"
+    return text + (f": {out} holds their rows" if out is not None else "")
 
 
 def _read_all(model: TrainedModel, items: Sequence[InputItem], rejects: list[Reject]) -> Iterator[Ready]:
@@ -106,15 +146,15 @@ def _read_all(model: TrainedModel, items: Sequence[InputItem], rejects: list[Rej
                 yield result
 
 
-def _write_headers(model: TrainedModel, chunk: Sequence[Ready], rows: dict[str, Any]) -> list[Reject]:
-    rejects = []
+def _write_headers(model: TrainedModel, chunk: Sequence[Ready], done: _Done) -> None:
+    rows = done.parts[-1]
     for place, item in enumerate(chunk):
         values = {key: _plain(rows[column][place]) for key, column in model.spec.task.header.items()}
         try:
             update_header(item.item.paths[0], values, hdu=item.hdu)
+            done.headers += 1
         except InputError as error:
-            rejects.append(Reject.from_error(error, stage="header"))
-    return rejects
+            done.unwritten.append(Reject.from_error(error, stage="header"))
 
 
 def _plain(value: Any) -> Any:

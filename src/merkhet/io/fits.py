@@ -4,7 +4,7 @@ import contextlib
 import io
 import math
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from merkhet.errors import InputError
+from merkhet.io.hdus import each_hdu, holds_image
 from merkhet.io.reading import read_errors
 from merkhet.io.scaling import FloatImage, Scaling
 from merkhet.io.scratch import open_inflated
@@ -190,36 +191,21 @@ def _check_magic(stream: BinaryIO, path: Path) -> int:
 
 def _find_image(hdus: fits.HDUList, wanted: int | str | None, path: Path) -> int:
     if wanted is None:
-        found = next((index for index, hdu in _each(hdus) if _holds_image(hdu)), None)
+        found = next((index for index, hdu in each_hdu(hdus) if holds_image(hdu)), None)
         if found is None:
             raise InputError(path, f"no HDU holds an image; there is {_inventory(hdus)}")
         return found
     name = wanted.strip().casefold() if isinstance(wanted, str) else None
-    found = next((index for index, hdu in _each(hdus) if index == wanted or hdu.name.casefold() == name), None)
+    found = next((index for index, hdu in each_hdu(hdus) if index == wanted or hdu.name.casefold() == name), None)
     if found is None:
         raise InputError(path, f"has no HDU {wanted!r}", expected=f"one of {_inventory(hdus)}")
-    if not _holds_image(hdus[found]):
+    if not holds_image(hdus[found]):
         raise InputError(path, f"HDU {wanted!r} is no image", expected=f"an image HDU among {_inventory(hdus)}")
     return found
 
 
-def _each(hdus: fits.HDUList) -> Iterator[tuple[int, Any]]:
-    """Yield ``(index, HDU)``, reading no further than asked; a damaged length must not send us round in circles."""
-    last = -1
-    for index, hdu in enumerate(hdus):
-        place = hdu.fileinfo()["hdrLoc"]
-        if place <= last:
-            raise ValueError(f"HDU {index} does not lie behind the one before it")
-        last = place
-        yield index, hdu
-
-
-def _holds_image(hdu: Any) -> bool:
-    return bool(hdu.is_image and len(hdu.shape) >= 2 and all(hdu.shape))
-
-
 def _inventory(hdus: fits.HDUList) -> str:
-    return ", ".join(f"{index} ({hdu.name or 'no name'}: {_content(hdu)})" for index, hdu in _each(hdus))
+    return ", ".join(f"{index} ({hdu.name or 'no name'}: {_content(hdu)})" for index, hdu in each_hdu(hdus))
 
 
 def _content(hdu: Any) -> str:

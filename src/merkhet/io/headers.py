@@ -135,8 +135,15 @@ def _opened(target: _Target) -> Iterator[BinaryIO]:
     with contextlib.ExitStack() as stack:
         with _reading(target.path):
             stored = stack.enter_context(target.real.open("rb"))
-            compressed = stored.read(2) == b"\x1f\x8b"
+            magic = stored.read(3)
             stored.seek(0)
+        if magic == b"BZh":
+            raise OutputError(
+                target.path,
+                "is compressed with bzip2, so its header cannot be updated",
+                action="Inflate it with bunzip2",
+            )
+        compressed = magic.startswith(b"\x1f\x8b")
         yield cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stored))) if compressed else stored
 
 

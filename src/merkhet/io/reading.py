@@ -38,6 +38,14 @@ def existing_file(path: str | Path) -> Path:
     return path
 
 
+def is_folder(path: str | Path) -> bool:
+    """Tell whether ``path`` is a folder; one that the system refuses to look at (too long, forbidden) is none."""
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 @contextlib.contextmanager
 def read_errors(path: str | Path, kind: str) -> Iterator[None]:
     """Turn whatever a parser of foreign bytes raises into an :class:`InputError`; astropy's warnings are muted.

@@ -7,12 +7,16 @@ from rich.console import Console
 
 from merkhet.bundle.spec import find_bundle
 from merkhet.bundle.store import load_bundle
+from merkhet.config.data import Columns
 from merkhet.config.experiment import Experiment
 from merkhet.config.load import validate
 from merkhet.data.dataset import SampleDataset
+from merkhet.data.measured import PREFIX
+from merkhet.data.samples import SampleTable, sample_ids
 from merkhet.errors import InputError
 from merkhet.io.atomic import prepare_folder
 from merkhet.io.rejects import write_rejects
+from merkhet.io.tables import read_table
 from merkhet.tasks.apply import choose_device
 from merkhet.terminal import progress
 from merkhet.train.assess import assess
@@ -63,7 +67,11 @@ def evaluate_on_table(
     overwrite: bool = False,
     console: Console | None = None,
 ) -> Run:
-    """Score a model on every usable row of a labelled table; the result is a folder laid out like a run."""
+    """Score a model on every usable row of a labelled table; the result is a folder laid out like a run.
+
+    Where ``model`` is a run, ``metrics.json`` says of how many rows the pixels took part in its training
+    (``trained_on``: their scores lean high), and of how many others the id did (``trained_ids``).
+    """
     bundle = load_bundle(model)
     trained = validate(Experiment, bundle.spec.provenance.experiment, source=find_bundle(model))
     data = trained.data.model_copy(update={"table": table, "root": root, "where": {}})
@@ -78,6 +86,38 @@ def evaluate_on_table(
     sides = np.full(len(samples), "test")
     prepared = Prepared(experiment, samples, sides, make_truth(experiment), dataset)
     with progress(console, "scoring") as callback:
-        assess(bundle, prepared, run, device=choose_device(device), progress=callback)
+        metrics = assess(bundle, prepared, run, device=choose_device(device), progress=callback)
+    if Run(Path(model)).samples.is_file():
+        known = count_known(samples, Run(Path(model)), columns=experiment.data.columns)
+        metrics["test"] |= known
+        run.write_metrics(metrics)
+        _warn(known, of=len(samples), console=console)
     run.write_experiment(experiment)
     return run
+
+
+def count_known(samples: SampleTable, trained: Run, *, columns: Columns) -> dict[str, int]:
+    """Count the rows that a run was trained with: on its training or its validation side, which chose the epoch.
+
+    Returns
+    -------
+    dict
+        ``trained_on``: rows with the pixels of such a row. ``trained_ids``: other rows with the id of one, which may
+        be the same source cut out anew, or nothing but names that are alike.
+    """
+    known = read_table(trained.samples)
+    known = known[np.isin(np.asarray(known["split"]).astype(str), ("train", "val"))]
+    pixels = np.isin(np.asarray(samples.table[PREFIX + "crc"]), np.asarray(known[PREFIX + "crc"]))
+    ids = np.isin(sample_ids(samples.table, columns), sample_ids(known, columns))
+    return {"trained_on": int(pixels.sum()), "trained_ids": int((ids & ~pixels).sum())}
+
+
+def _warn(known: dict[str, int], *, of: int, console: Console | None) -> None:
+    """Say in one line what of the table the model knows already."""
+    said = {
+        "trained_on": "have the pixels of rows that this model was trained with: the scores lean high",
+        "trained_ids": "have the ids of such rows, with other pixels",
+    }
+    facts = [f"{known[name]} of {of} rows {text}" for name, text in said.items() if known[name]]
+    if facts and console is not None:
+        console.print("; ".join(facts), highlight=False)

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from rich.console import Console
 from merkhet.config.training import Train
 from merkhet.data.augment import Augmenter
 from merkhet.data.loader import InOrder, TrainSampler, make_loader
-from merkhet.errors import ConfigError, Interrupted
+from merkhet.errors import ConfigError, InputError, Interrupted
+from merkhet.io.reading import first_line
 from merkhet.train.engine import Engine, explain_broken_import, quiet_lightning
 from merkhet.train.prepare import Prepared, starting_task
 from merkhet.train.run import Run
@@ -53,9 +55,24 @@ def train(prepared: Prepared, run: Run, *, member: int, console: Console | None)
         except Exception as error:  # Lightning answers devices that are not there with nearly any exception
             reason = str(error).splitlines()[0]
             raise ConfigError(f"train: accelerator, devices, strategy or precision cannot be used: {reason}") from error
-        checkpoint = run.checkpoint if run.checkpoint.is_file() else None
-        trainer.fit(engine, datamodule=_Loaders(prepared, seed=seed), ckpt_path=checkpoint, weights_only=True)
+        loaders, checkpoint = _Loaders(prepared, seed=seed), _resume_point(run)
+        trainer.fit(engine, datamodule=loaders, ckpt_path=checkpoint, weights_only=True)
     return epoch_end.best_epoch
+
+
+def _resume_point(run: Run) -> Path | None:
+    """Return the checkpoint, if there is one that can be read."""
+    if not run.checkpoint.is_file():
+        return None
+    try:
+        torch.load(run.checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises nearly anything
+        raise InputError(
+            run.checkpoint,
+            f"is damaged: {first_line(error)}",
+            action="Train anew, into a new folder or with --overwrite in place of --resume",
+        ) from error
+    return run.checkpoint
 
 
 class _Loaders(LightningDataModule):  # type: ignore[misc]
@@ -97,7 +114,11 @@ def _make_trainer(config: Train, run: Run, epoch_end: EpochEnd, console: Console
     if config.early_stopping_patience:
         callbacks.append(
             EarlyStopping(
-                config.monitor, mode=config.direction, patience=config.early_stopping_patience, check_finite=False
+                config.monitor,
+                mode=config.direction,
+                patience=config.early_stopping_patience,
+                check_finite=False,
+                strict=False,  # a name that is not recorded is answered at the end of the epoch, in one line
             )
         )
     if console is not None:
