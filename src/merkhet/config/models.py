@@ -52,8 +52,9 @@ class CNN(Architecture):
 class VGG(Architecture):
     """VGG (Simonyan & Zisserman 2015): `depths` convolutions a level, then fully connected layers.
 
-    The grid of features is pooled to `pooled_size` before the fully connected layers, so any image size works. Depths of
-    (1, 1), block sizes of (6, 16), kernels of 5 and hidden layers of (120, 84) are LeNet-5 (LeCun et al. 1998).
+    The grid of features is pooled to `pooled_size` before the fully connected layers, so any image size works.
+    Depths of (1, 1), block sizes of (6, 16), kernels of 5 and hidden layers of (120, 84) make LeNet-5 (LeCun et al.
+    1998).
     """
 
     target: ClassVar[str] = "merkhet.models.vgg:VGG"
