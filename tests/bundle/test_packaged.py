@@ -1,5 +1,7 @@
 """Models that come with the package: found by name, wherever a model does."""
 
+from pathlib import Path
+
 import pytest
 
 from merkhet.bundle import spec
@@ -28,7 +30,7 @@ def test_a_name_stands_for_a_model(tmp_path):
 
 @pytest.mark.usefixtures("packaged")
 def test_what_lies_in_the_file_system_goes_first():
-    make_bundle(spec.Path("toy-model"), seed=3)
+    make_bundle(Path("toy-model"), seed=3)
     assert not is_packaged("toy-model")
     assert load_bundle("toy-model").spec.hash != load_bundle(spec.PACKAGED / "toy-model").spec.hash
 
@@ -54,5 +56,5 @@ def test_an_experiment_keeps_the_name_and_makes_paths_absolute(sky, tmp_path):
 @pytest.mark.parametrize("name", packaged_models())
 def test_each_model_of_the_package_loads_and_has_a_card(name):
     assert load_bundle(name).spec.provenance.rows["train"] > 0
-    assert (find_bundle(name) / "card.md").stat().st_size > 500
+    assert (find_bundle(name) / spec.CARD).stat().st_size > 500
     assert sum(path.stat().st_size for path in find_bundle(name).iterdir()) < 2_000_000

@@ -53,7 +53,10 @@ def test_every_verb_teaches_with_an_example(capsys, verb):
         (["simulate", "quasars", "x"], "quasars"),
         (["evaluate", "x", "--table", "t.csv"], "--table and --out go together"),
         (["report", "nothing"], "nothing"),
-        (["inspect", "nothing"], "no such file or folder"),
+        (
+            ["inspect", "nothing"],
+            "no such file or folder; expected a path, or one of the package's models: radio-galaxies",
+        ),
         (["recipes", "none"], "no such recipe"),
         (["predict", "x", "--no-such-option"], "no-such-option"),
         (["predict", "x", "y", "--batch-size", "0"], "--batch-size. Must be >= 1"),

@@ -270,3 +270,11 @@ def test_real_headers_are_written_on_copies(tmp_path, real_data):
     for source in sources:
         assert fits.getheader(tmp_path / source.name, ignore_missing_simple=True)["MKLABEL"] in ("single", "double")
         assert fits.getdata(source).tobytes() == fits.getdata(tmp_path / source.name).tobytes()
+
+
+def test_rejects_stand_in_the_order_of_the_inputs(bundle, tmp_path):
+    missing = [tmp_path / f"{n:02d}.fits" for n in range(40)]
+    for path in missing[::3]:
+        path.write_bytes(b"no image" * 100_000)
+    rejects = predict(bundle, missing).rejects
+    assert [reject.file for reject in rejects] == [str(path) for path in missing]

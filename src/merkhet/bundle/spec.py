@@ -11,6 +11,7 @@ from merkhet.config.load import validate
 from merkhet.errors import InputError
 
 SPEC = "bundle.json"
+CARD = "card.md"  # of a model that comes with the package
 PACKAGED = Path(str(files("merkhet"))) / "pretrained"
 """Models that come with the package, a bundle folder each; their names stand wherever a model does."""
 

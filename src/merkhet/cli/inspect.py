@@ -6,7 +6,7 @@ from merkhet.cli.output import QUIET_DEFAULT, Output
 
 
 def inspect(path: Path, /, *, output: Output = QUIET_DEFAULT) -> int:
-    """Say what a file or folder is: an image, a table, a pack, a bundle or a run.
+    """Say what a file or folder is: an image, a table, a pack, a bundle or a run; show the card of a packaged model.
 
     Example: merkhet inspect run
 
@@ -18,8 +18,11 @@ def inspect(path: Path, /, *, output: Output = QUIET_DEFAULT) -> int:
     from merkhet.infer.inspect import describe
 
     facts = describe(path)
-    width = max(map(len, facts))
-    if not output.json:
-        print("\n".join(f"{name:{width}}  {value}" for name, value in facts.items()))  # noqa: T201
     output.summary(**facts)
+    if not output.json:
+        card = facts.pop("card", None)
+        width = max(map(len, facts))
+        print("\n".join(f"{name:{width}}  {value}" for name, value in facts.items()))  # noqa: T201
+        if card:
+            print(f"\n{card}", end="")  # noqa: T201
     return 0

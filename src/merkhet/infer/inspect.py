@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from merkhet.bundle.spec import SPEC, read_spec
+from merkhet.bundle.spec import CARD, SPEC, find_bundle, is_packaged, packaged_models, read_spec
 from merkhet.config.bundle import BundleSpec
 from merkhet.data.packed import PACK_HEADER, PACK_INDEX, read_header
 from merkhet.errors import InputError
@@ -24,8 +24,13 @@ def describe(path: str | Path) -> Facts:
         There is nothing, or nothing that Merkhet knows.
     """
     path = Path(path)
+    if is_packaged(path):
+        folder = find_bundle(path)
+        card = (folder / CARD).read_text(encoding="utf-8")
+        return {**_describe_bundle(folder), "kind": "model of the package", "card": card}
     if not path.exists():
-        raise InputError(path, "no such file or folder")
+        models = ", ".join(packaged_models())
+        raise InputError(path, "no such file or folder", expected=f"a path, or one of the package's models: {models}")
     if path.is_dir():
         return _describe_folder(path)
     if is_table(path):

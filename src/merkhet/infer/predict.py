@@ -36,8 +36,12 @@ class _Done:
     parts: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
     headers: int = 0
-    unread: list[Reject] = field(default_factory=list)
+    unread: dict[int, Reject] = field(default_factory=dict)
     unwritten: list[Reject] = field(default_factory=list)
+
+    def in_order(self) -> list[Reject]:
+        """Return what could not be read in the order of the inputs, which are read in any order."""
+        return [self.unread[number] for number in sorted(self.unread)]
 
 
 def predict(
@@ -89,7 +93,7 @@ def predict(
     items = expand_inputs([inputs] if isinstance(inputs, str | Path) else inputs, columns=columns, root=root)
     done = _Done()
     finished = _answer(trained, items, done, write_header=write_header, batch_size=batch_size, progress=progress)
-    table, rejects = join_rows(done.parts) if done.parts else _empty(trained), (*done.unread, *done.unwritten)
+    table, rejects = join_rows(done.parts) if done.parts else _empty(trained), (*done.in_order(), *done.unwritten)
     if out is not None and rejects_path is not None:
         write_table(table, out, overwrite=overwrite)
         write_rejects(rejects, rejects_path)
@@ -129,19 +133,19 @@ def _interruption(done: _Done, *, of: int, out: Path | None, write_header: bool)
     return text + (f": {out} holds their rows" if out is not None else "")
 
 
-def _read_all(model: TrainedModel, items: Sequence[InputItem], rejects: list[Reject]) -> Iterator[Ready]:
+def _read_all(model: TrainedModel, items: Sequence[InputItem], rejects: dict[int, Reject]) -> Iterator[Ready]:
     """Yield samples as they are read by a few threads; collect what cannot be used."""
 
-    def read(job: tuple[int, InputItem]) -> Ready | InputError:
+    def read(job: tuple[int, InputItem]) -> tuple[int, Ready | InputError]:
         try:
-            return model.prepare(*job)
+            return job[0], model.prepare(*job)
         except InputError as error:
-            return error
+            return job[0], error
 
     with ThreadPoolExecutor(default_workers()) as executor:
-        for result in unordered_map(read, enumerate(items), executor=executor, pending=16):
+        for number, result in unordered_map(read, enumerate(items), executor=executor, pending=16):
             if isinstance(result, InputError):
-                rejects.append(Reject.from_error(result, stage="read"))
+                rejects[number] = Reject.from_error(result, stage="read")
             else:
                 yield result
 
