@@ -45,7 +45,8 @@ def test_imports_run_downwards(path):
 
 
 NO_TORCH = ["merkhet", "merkhet.cli", "merkhet.config.experiment", "merkhet.io.fits", "merkhet.io.tables",
-            "merkhet.io.headers", "merkhet.data.pack", "merkhet.simulate.radio_galaxies", "merkhet.evaluate.scores",
+            "merkhet.io.headers", "merkhet.data.pack", "merkhet.simulate.radio_galaxies", "merkhet.simulate.halos",
+            "merkhet.evaluate.scores",
             "merkhet.infer.inspect"]  # fmt: skip
 NO_LIGHTNING = [
     "merkhet.infer.predict",

@@ -1,19 +1,24 @@
 """``merkhet simulate``."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from merkhet.cli.output import QUIET_DEFAULT, Output
+from merkhet.errors import ConfigError
 
 
 def simulate(
-    case: Literal["radio_galaxies"],
+    case: Literal["radio_galaxies", "halo_cutouts", "halo_survey"],
     out: Path,
     /,
     *,
-    n: Annotated[int, Parameter(name=["--n", "-n"])] = 1000,
+    n: Annotated[int | None, Parameter(name=["--n", "-n"])] = None,
+    tiles: int | None = None,
+    size: int | None = None,
     seed: int = 1,
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
@@ -26,19 +31,69 @@ def simulate(
     ----------
     case
         What to simulate. radio_galaxies: FRI and FRII galaxies as a 1.4 GHz survey with a 5.4" beam sees them.
+        halo_cutouts: X-ray dust-scattering halos and what is taken for them, as an all-sky survey sees them.
+        halo_survey: whole tiles of that survey, with halos, rings, exposure and background maps.
     out
         Folder to make.
     n
-        Number of sources.
+        Number of images of radio_galaxies or halo_cutouts; 1000 where absent.
+    tiles
+        Number of tiles of halo_survey; 1 where absent.
+    size
+        Side of an image in pixels. Where absent: 150 for radio_galaxies, 64 for halo_cutouts, 3240 for halo_survey.
     seed
-        Seed; each source depends on the seed and its own number alone.
+        Seed; each image depends on the seed and its own number alone.
     overwrite
         Replace an output that exists.
     """
-    from merkhet.simulate.radio_galaxies import simulate as run_simulation
-
+    chosen = _CASES[case]
+    given = {"n": n, "tiles": tiles}
+    number = given.pop(chosen.option)
+    for other, value in given.items():
+        if value is not None:
+            raise ConfigError(f"--{other} does not go with {case}; say how many with --{chosen.option}")
+    number = chosen.number if number is None else number
     with output.progress(f"simulating {case}") as progress:
-        table = run_simulation(out, n=n, seed=seed, overwrite=overwrite, progress=progress)
-    output.say(f"{n} images and their table: {table}")
-    output.summary(table=table, n=n, seed=seed)
+        table = chosen.run(
+            out, number=number, size=size, seed=seed, options={"overwrite": overwrite, "progress": progress}
+        )
+    output.say(f"{number} {chosen.things} and their table: {table}")
+    output.summary(table=table, seed=seed, **{chosen.option: number})
     return 0
+
+
+def _radio_galaxies(out: Path, *, number: int, size: int | None, seed: int, options: dict[str, Any]) -> Path:
+    from merkhet.simulate.radio_galaxies import Survey
+    from merkhet.simulate.radio_galaxies import simulate as run
+
+    return run(out, n=number, seed=seed, size_px=Survey.size_px if size is None else size, **options)
+
+
+def _halo_cutouts(out: Path, *, number: int, size: int | None, seed: int, options: dict[str, Any]) -> Path:
+    from merkhet.simulate.halos import Survey, simulate_cutouts
+
+    return simulate_cutouts(out, n=number, seed=seed, survey=None if size is None else Survey(size_px=size), **options)
+
+
+def _halo_survey(out: Path, *, number: int, size: int | None, seed: int, options: dict[str, Any]) -> Path:
+    from merkhet.simulate.halos import Survey, simulate_survey
+
+    survey = None if size is None else Survey(size_px=size)
+    return simulate_survey(out, tiles=number, seed=seed, survey=survey, **options)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What can be simulated: the option that says how many, how many there are without it, and of what."""
+
+    option: str
+    number: int
+    things: str
+    run: Callable[..., Path]
+
+
+_CASES = {
+    "radio_galaxies": _Case("n", 1000, "images", _radio_galaxies),
+    "halo_cutouts": _Case("n", 1000, "cutouts", _halo_cutouts),
+    "halo_survey": _Case("tiles", 1, "tiles", _halo_survey),
+}
