@@ -61,6 +61,7 @@ def test_a_good_run_earns_no_remark(found):
             "reaches boosted trees on pixel statistics",
         ),
         (lambda m: m["test"].update(duplicates=3), "3 images stand on two sides of the split"),
+        (lambda m: m["test"].update(trained_on=4), "4 images have the pixels of ones that the model was trained with"),
         (lambda m: m["test"].update(n_groups=12), "With only 12 groups"),
         (lambda m: m["test"].update(n_groups=1), "All rows belong to one group"),
         (lambda m: m["test"]["scores"]["accuracy"].update(value=1.0), "may be as large as 0.015"),

@@ -125,6 +125,11 @@ def remarks(run: RunTables) -> list[str]:
     warning = leak_warning(result["scores"], metadata) if metadata else None
     if warning:
         found.append(warning)
+    if result.get("trained_on"):
+        found.append(
+            f"{result['trained_on']} images have the pixels of ones that the model was trained with: the scores lean "
+            "high."
+        )
     if result.get("duplicates"):
         where = "in two folds" if run.folds else "on two sides of the split"
         found.append(
