@@ -58,6 +58,8 @@ def test_pooled_scores_are_those_of_the_pooled_table(folded):
     assert right / len(predictions) == pytest.approx(metrics["test"]["scores"]["accuracy"]["value"])
     assert {"majority", "pixels"} <= set(metrics["test"]["baselines"])
     assert metrics["test"]["baselines"]["pixels"]["accuracy"]["low"] is not None
+    of_one_fold = folded.folds[0].read_metrics()["test"]["baselines"]["pixels"]["columns"]
+    assert metrics["test"]["baselines"]["pixels"]["columns"] == of_one_fold
     assert metrics["test"]["duplicates"] == 0
 
 

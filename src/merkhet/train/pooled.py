@@ -74,6 +74,7 @@ def _pool_tables(paths: list[Path]) -> Table:
     for number, table in enumerate(tables, start=1):
         table.add_column([number] * len(table), name="fold", index=table.colnames.index("split") + 1)
     joined: Table = vstack(tables, metadata_conflicts="silent")
+    joined.meta = tables[0].meta  # lists in it were joined as well
     return joined
 
 
