@@ -39,7 +39,7 @@ def test_the_first_session(tmp_path):
 @pytest.mark.slow
 def test_mirabest_end_to_end(tmp_path, real_data):
     run = tmp_path / "run"
-    options = ("train.epochs=1", "model.widths=[4,8]", "train.accelerator=cpu")
+    options = ("train.epochs=1", "ensemble.members=1", "train.accelerator=cpu")
     table = f"data.table={real_data / 'mirabest' / 'catalogue.csv'}"
     assert main(["train", "mirabest", table, *options, "--out", str(run), "--quiet"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())

@@ -140,13 +140,14 @@ def test_a_run_that_is_stopped_and_resumed_equals_one_that_was_not(sky, tmp_path
 
 
 SLOW_TRAINING = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from merkhet.train.engine import Engine
 from merkhet.train.fit import fit
 from tests.train.experiments import make_experiment
 step = Engine.training_step
-Engine.training_step = lambda self, *a: (time.sleep(0.05), step(self, *a))[1]
+Engine.training_step = lambda self, *a: (time.sleep(0.2), step(self, *a))[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a shell
 fit(make_experiment(Path(sys.argv[1]), "train.epochs=6"), sys.argv[2])
 """
 

@@ -181,7 +181,7 @@ def adopt(experiment: Experiment) -> Experiment:
         if name in experiment.model_fields_set and given != theirs.model_dump(include=mine.model_fields_set):
             raise ConfigError(
                 f"{name}: differs from the one in {finetune.bundle}; leave it out ({name}= on the command line) "
-                "to take that one over"
+                "to take that one over, or train from nothing (train.finetune=)"
             )
     if (experiment.input.channels, experiment.input.dims) != (spec.input.channels, spec.input.dims):
         raise ConfigError(
