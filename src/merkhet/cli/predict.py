@@ -67,14 +67,7 @@ def predict(
     from merkhet.infer.predict import predict as run_predict
 
     read = make_read(hdu, plane)
-    trained = load(
-        model,
-        device=device,
-        backend=backend,
-        precision=precision,
-        hdu=read.hdu,
-        plane=read.plane,
-    )
+    trained = load(model, device=device, backend=backend, precision=precision, hdu=read.hdu, plane=read.plane)
     if backend != "torch":
         output.say(f"backend: {trained.backend}")
     columns = make_columns(path_column, id_column)
@@ -97,11 +90,6 @@ def predict(
         output.say(f"  {reject.file}: {reject.reason}")
     if out is not None:
         output.say(f"catalog: {out}\nrejects: {result.rejects_path}")
-    output.summary(
-        catalog=out,
-        rejects=result.rejects_path,
-        rows=len(result.table),
-        rejected=len(result.rejects),
-        backend=trained.backend,
-    )
+    rows, rejected = len(result.table), len(result.rejects)
+    output.summary(catalog=out, rejects=result.rejects_path, rows=rows, rejected=rejected, backend=trained.backend)
     return 3 if result.rejects else 0

@@ -1,6 +1,5 @@
 """Baselines that read no more than the table, or a few numbers of each image."""
 
-import numpy as np
 from astropy.table import Table, vstack
 
 from merkhet.data.arrays import Rows
@@ -13,7 +12,7 @@ MAX_TRAIN_ROWS = 5000
 
 def baseline_tables(prepared: Prepared, predictions: Table, *, side: str) -> dict[str, Table]:
     """Return what the baselines say of the rows of one side: ``pixels``, and ``metadata`` where declared."""
-    train, rows = _some(prepared.rows("train"), seed=prepared.experiment.seed), prepared.rows(side)
+    train, rows = prepared.some_rows("train", most=MAX_TRAIN_ROWS, salt=0xBA5E), prepared.rows(side)
     if not len(train):
         return {}
     table, seed = prepared.samples.table, prepared.experiment.seed
@@ -28,12 +27,6 @@ def baseline_tables(prepared: Prepared, predictions: Table, *, side: str) -> dic
         for name, pair in features.items()
     }
     return {name: answers for name, answers in said.items() if answers is not None}
-
-
-def _some(rows: Rows, *, seed: int) -> Rows:
-    if len(rows) <= MAX_TRAIN_ROWS:
-        return rows
-    return np.sort(np.random.default_rng([seed, 0xBA5E]).choice(rows, MAX_TRAIN_ROWS, replace=False))
 
 
 def _pixel_features(prepared: Prepared, rows: Rows) -> Table:

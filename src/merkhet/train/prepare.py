@@ -47,6 +47,13 @@ class Prepared:
         """Return the row numbers of one side."""
         return np.flatnonzero(self.sides == side)
 
+    def some_rows(self, side: str, *, most: int, salt: int) -> Rows:
+        """Return at most so many row numbers of one side, in order, drawn by the experiment's seed and a salt."""
+        rows = self.rows(side)
+        if len(rows) <= most:
+            return rows
+        return np.sort(np.random.default_rng([self.experiment.seed, salt]).choice(rows, most, replace=False))
+
     def table(self, side: str) -> Table:
         """Return the rows of one side."""
         return self.samples.table[self.sides == side]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from merkhet.config.inputs import Band
 from merkhet.config.reference import Reference
-from merkhet.data.arrays import FloatArray, Rows
+from merkhet.data.arrays import FloatArray
 from merkhet.data.loader import InOrder, make_loader
 from merkhet.data.measured import PREFIX, measured_noise
 from merkhet.data.peak import peak_over_noise
@@ -92,7 +92,7 @@ def _range(values: npt.NDArray[np.float64], percentiles: tuple[float, float]) ->
 
 def _look(task: Task, prepared: Prepared, side: str, *, device: torch.device) -> tuple[Features | None, FloatArray]:
     """Return the features of rows of one side, None for a task without any, and their peaks over noise ``(n, C)``."""
-    rows = _some(prepared.rows(side), seed=prepared.experiment.seed)
+    rows = prepared.some_rows(side, most=MAX_ROWS, salt=0xFEA7)
     loader = make_loader(prepared.dataset, rows, InOrder(len(rows), batch_size=prepared.experiment.train.batch_size))
     vectors, peaks = [], []
     with torch.inference_mode():
@@ -104,9 +104,3 @@ def _look(task: Task, prepared: Prepared, side: str, *, device: torch.device) ->
                 vectors.append(to_numpy(out[FEATURES]))
     classes = prepared.truth.strata(prepared.samples.table[rows])
     return Features(np.concatenate(vectors), classes) if vectors else None, np.array(peaks)
-
-
-def _some(rows: Rows, *, seed: int) -> Rows:
-    if len(rows) <= MAX_ROWS:
-        return rows
-    return np.sort(np.random.default_rng([seed, 0xFEA7]).choice(rows, MAX_ROWS, replace=False))

@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
-from merkhet.errors import Interrupted
 from merkhet.execute import Progress
 from merkhet.io.atomic import os_errors, prepare_folder, write_text
 from merkhet.simulate.halos.cutouts import MAX_CUTOUT_PX, Cutout, cutouts
 from merkhet.simulate.halos.exposure import Coverage
-from merkhet.simulate.halos.records import RECORD, check_count, check_seed, write_record
 from merkhet.simulate.halos.sphere import ra_dec
-from merkhet.simulate.halos.survey import CUTOUT_PX, Survey
+from merkhet.simulate.halos.survey import CUTOUT_PX, Survey, command
+from merkhet.simulate.records import RECORD, check_count, check_seed, interrupted, write_each, write_record
 
 IMAGE_FOLDER, EXPOSURE_FOLDER, TABLE = "images", "exposure", "catalog.csv"
 SPLIT_TRAIN, SPLIT_VAL = 0.7, 0.15
@@ -102,17 +101,15 @@ def simulate_cutouts(
         (out / IMAGE_FOLDER).mkdir()
         (out / EXPOSURE_FOLDER).mkdir()
     rows: list[str] = []
-    try:
-        for index, cutout in enumerate(images):
-            rows.append(_write(cutout, out, name=f"c{seed}_{index:06d}"))
-            if progress is not None:
-                progress(index + 1, n)
-    except KeyboardInterrupt:
-        _write_tables(out, rows, n=n, seed=seed, survey=survey)
-        raise Interrupted(
-            f"{out}: stopped after {len(rows)} of {n} cutouts; {TABLE} holds those. Run again with --overwrite for all"
-        ) from None
-    return _write_tables(out, rows, n=n, seed=seed, survey=survey)
+
+    def write(index: int, cutout: Cutout) -> None:
+        rows.append(_write(cutout, out, name=f"c{seed}_{index:06d}"))
+
+    whole = write_each(images, write, total=n, progress=progress)
+    table = _write_tables(out, rows, n=n, seed=seed, survey=survey)
+    if not whole:
+        raise interrupted(out, finished=len(rows), total=n, things="cutouts", table=TABLE)
+    return table
 
 
 def observe_cutouts(n: int, *, seed: int, survey: Survey) -> Iterator[Cutout]:
@@ -195,14 +192,8 @@ def _row(cutout: Cutout, *, source_id: str) -> str:
 
 def _write_tables(out: Path, rows: list[str], *, n: int, seed: int, survey: Survey) -> Path:
     """Write the record of the simulation, then the table."""
-    write_record(
-        out,
-        case="halo_cutouts",
-        number=("n", n),
-        finished=len(rows),
-        seed=seed,
-        survey=survey,
-        default=Survey(size_px=CUTOUT_PX),
-    )
+    case, number, default = "halo_cutouts", ("n", n), Survey(size_px=CUTOUT_PX)
+    again = command(out, case=case, number=number, seed=seed, survey=survey, default=default)
+    write_record(out, case=case, command=again, number=number, finished=len(rows), seed=seed, survey=survey)
     write_text(out / TABLE, "\n".join([",".join(COLUMNS), *rows]) + "\n")
     return out / TABLE

@@ -3,7 +3,9 @@
 Numbers are rounded and from memory of Predehl et al. (2021, A&A 647, A1) and Merloni et al. (2024, A&A 682, A34).
 """
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from merkhet.errors import ConfigError
 from merkhet.simulate.halos.sphere import FloatArray
@@ -87,3 +89,21 @@ class Survey:
         """
         rate = self.sky_background * gradient * vignetted + self.particle_background * unvignetted
         return rate * self.pixel_arcsec2
+
+
+def command(out: Path, *, case: str, number: tuple[str, int], seed: int, survey: Survey, default: Survey) -> str:
+    """Return what makes the same again: the command line, or Python for a survey that it has no options for.
+
+    Parameters
+    ----------
+    number
+        Name and value of the option that says how many.
+    default
+        The survey that the command line stands for; it has an option for the size alone.
+    """
+    name, value = number
+    if replace(survey, size_px=default.size_px) != default:
+        function = f"{__package__}.simulate_{case.removeprefix('halo_')}"
+        return f"{function}({str(out)!r}, {name}={value}, {seed=}, {survey=})"
+    size = [] if survey == default else ["--size", str(survey.size_px)]
+    return shlex.join(["merkhet", "simulate", case, str(out), f"--{name}", str(value), *size, "--seed", str(seed)])

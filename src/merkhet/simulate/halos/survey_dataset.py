@@ -11,17 +11,16 @@ import numpy.typing as npt
 from astropy.io import fits
 from astropy.table import Column, Table
 
-from merkhet.errors import Interrupted
 from merkhet.execute import Progress
 from merkhet.io.atomic import atomic_path, prepare_folder
 from merkhet.io.tables import write_table
 from merkhet.simulate.halos.exposure import Coverage
-from merkhet.simulate.halos.records import RECORD, check_count, check_seed, write_record
 from merkhet.simulate.halos.sky import Placed
 from merkhet.simulate.halos.sphere import ra_dec
-from merkhet.simulate.halos.survey import Survey
+from merkhet.simulate.halos.survey import Survey, command
 from merkhet.simulate.halos.tiles import MAX_TILES, Tile
 from merkhet.simulate.halos.truth import Signal, measure
+from merkhet.simulate.records import RECORD, check_count, check_seed, interrupted, write_each, write_record
 
 TILE_FOLDER, TILE_TABLE, TRUTH = "tiles", "tiles.csv", "truth.ecsv"
 PRODUCTS = {"image": "Image", "exposure": "ExposureMap", "background": "BackgrImage"}
@@ -116,22 +115,18 @@ def simulate_survey(
     out = prepare_folder(out, marker=RECORD, overwrite=overwrite)
     done: list[Tile] = []
     listed: dict[str, _Listed] = {}
-    try:
-        for index in range(tiles):
-            tile = Tile(index, coverage)
-            photons, sources = tile.observe()
-            _write_tile(tile, tile.frame.count(photons), out=out)
-            _list(sources, tile, listed)
-            done.append(tile)
-            if progress is not None:
-                progress(index + 1, tiles)
-    except KeyboardInterrupt:
-        _write_tables(out, done, listed, coverage=coverage, tiles=tiles)
-        raise Interrupted(
-            f"{out}: stopped after {len(done)} of {tiles} tiles; {TRUTH} holds those. "
-            "Run again with --overwrite for all"
-        ) from None
-    return _write_tables(out, done, listed, coverage=coverage, tiles=tiles)
+
+    def write(_: int, tile: Tile) -> None:
+        photons, sources = tile.observe()
+        _write_tile(tile, tile.frame.count(photons), out=out)
+        _list(sources, tile, listed)
+        done.append(tile)
+
+    whole = write_each((Tile(index, coverage) for index in range(tiles)), write, total=tiles, progress=progress)
+    table = _write_tables(out, done, listed, coverage=coverage, tiles=tiles)
+    if not whole:
+        raise interrupted(out, finished=len(done), total=tiles, things="tiles", table=TRUTH)
+    return table
 
 
 def product_path(tile: Tile, product: str) -> Path:
@@ -209,15 +204,9 @@ def _whole(size_arcsec: float, position: npt.NDArray[np.float64], tile: Tile) ->
 
 def _write_tables(out: Path, done: list[Tile], listed: dict[str, _Listed], *, coverage: Coverage, tiles: int) -> Path:
     """Write the record of the simulation, the table of the tiles, then the truth."""
-    write_record(
-        out,
-        case="halo_survey",
-        number=("tiles", tiles),
-        finished=len(done),
-        seed=coverage.seed,
-        survey=coverage.survey,
-        default=Survey(),
-    )
+    case, number, seed, survey = "halo_survey", ("tiles", tiles), coverage.seed, coverage.survey
+    again = command(out, case=case, number=number, seed=seed, survey=survey, default=Survey())
+    write_record(out, case=case, command=again, number=number, finished=len(done), seed=seed, survey=survey)
     write_table(_tile_table(done), out / TILE_TABLE)
     write_table(_truth_table([_row(entry, done) for entry in listed.values()]), out / TRUTH)
     return out / TRUTH

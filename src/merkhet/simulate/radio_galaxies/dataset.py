@@ -3,7 +3,6 @@
 The physics, the distributions and their limits are written down in ``docs/simulators.md``.
 """
 
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,14 +13,15 @@ from typing import Any
 from astropy.io import fits
 
 from merkhet import __version__
-from merkhet.errors import ConfigError, Interrupted
+from merkhet.errors import ConfigError
 from merkhet.execute import Progress
 from merkhet.io.atomic import os_errors, prepare_folder, write_text
 from merkhet.simulate.radio_galaxies.fields import Cutout, cutouts
 from merkhet.simulate.radio_galaxies.survey import Survey
+from merkhet.simulate.records import RECORD, check_seed, interrupted, write_each, write_record
 
 FREQUENCY_HZ = 1.4e9
-IMAGE_FOLDER, TABLE, RECORD = "images", "catalog.csv", "simulation.json"
+IMAGE_FOLDER, TABLE = "images", "catalog.csv"
 
 COLUMNS = {
     "source_id": "s",
@@ -97,17 +97,15 @@ def simulate(
     with os_errors(out):
         (out / IMAGE_FOLDER).mkdir()
     rows: list[str] = []
-    try:
-        for index, cutout in enumerate(maps):
-            rows.append(_write(cutout, out, name=f"s{seed}_{index:06d}", survey=survey))
-            if progress is not None:
-                progress(index + 1, n)
-    except KeyboardInterrupt:
-        _write_tables(out, rows, n=n, seed=seed, survey=survey)
-        raise Interrupted(
-            f"{out}: stopped after {len(rows)} of {n} maps; {TABLE} holds those. Run again with --overwrite for all"
-        ) from None
-    return _write_tables(out, rows, n=n, seed=seed, survey=survey)
+
+    def write(index: int, cutout: Cutout) -> None:
+        rows.append(_write(cutout, out, name=f"s{seed}_{index:06d}", survey=survey))
+
+    whole = write_each(maps, write, total=n, progress=progress)
+    table = _write_tables(out, rows, n=n, seed=seed, survey=survey)
+    if not whole:
+        raise interrupted(out, finished=len(rows), total=n, things="maps", table=TABLE)
+    return table
 
 
 def observe(n: int, *, seed: int, survey: Survey) -> Iterator[Cutout]:
@@ -120,8 +118,7 @@ def observe(n: int, *, seed: int, survey: Survey) -> Iterator[Cutout]:
     """
     if n < 1:
         raise ConfigError(f"n is {n}; expected the number of maps, 1 or more")
-    if seed < 0:
-        raise ConfigError(f"seed is {seed}; expected 0 or more")
+    check_seed(seed)
     slots = (cutouts(slot, seed=seed, survey=survey) for slot in range((n + 1) // 2))
     return islice(chain.from_iterable(slots), n)
 
@@ -182,16 +179,10 @@ def _row(cutout: Cutout, *, source_id: str, path: Path) -> str:
 
 def _write_tables(out: Path, rows: list[str], *, n: int, seed: int, survey: Survey) -> Path:
     """Write the record of the simulation, then the table."""
-    record = {
-        "case": "radio_galaxies",
-        "merkhet": __version__,
-        "command": _command(out, n=n, seed=seed, survey=survey),
-        "n": n,
-        "finished": len(rows),
-        "seed": seed,
-        "parameters": asdict(survey),
-    }
-    write_text(out / RECORD, json.dumps(record, indent=2) + "\n")
+    again = _command(out, n=n, seed=seed, survey=survey)
+    write_record(
+        out, case="radio_galaxies", command=again, number=("n", n), finished=len(rows), seed=seed, survey=survey
+    )
     write_text(out / TABLE, "\n".join([",".join(COLUMNS), *rows]) + "\n")
     return out / TABLE
 
