@@ -19,6 +19,9 @@ def simulate(
     n: Annotated[int | None, Parameter(name=["--n", "-n"])] = None,
     tiles: int | None = None,
     size: int | None = None,
+    exposure: float | None = None,
+    crowding: float | None = None,
+    overlap: float | None = None,
     seed: int = 1,
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
@@ -41,6 +44,12 @@ def simulate(
         Number of tiles of halo_survey; 1 where absent.
     size
         Side of an image in pixels. Where absent: 150 for radio_galaxies, 64 for halo_cutouts, 3240 for halo_survey.
+    exposure
+        Seconds of exposure of the halo cases at the ecliptic equator; 120 where absent.
+    crowding
+        Number of halos, rings and confusers of halo_survey over that of the sky; 1 where absent.
+    overlap
+        Arcminutes of sky that neighboring tiles of halo_survey share, a tenth of a tile at most; 20 where absent.
     seed
         Seed; each image depends on the seed and its own number alone.
     overwrite
@@ -53,47 +62,53 @@ def simulate(
         if value is not None:
             raise ConfigError(f"--{other} does not go with {case}; say how many with --{chosen.option}")
     number = chosen.number if number is None else number
+    options = {"size_px": size, "exposure_s": exposure, "crowding": crowding, "overlap_arcmin": overlap}
+    changed: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    foreign = [name for name in changed if name not in chosen.options]
+    if foreign:
+        raise ConfigError(f"--{foreign[0].split('_')[0]} does not go with {case}")
     with output.progress(f"simulating {case}") as progress:
         table = chosen.run(
-            out, number=number, size=size, seed=seed, options={"overwrite": overwrite, "progress": progress}
+            out, number=number, seed=seed, changed=changed, options={"overwrite": overwrite, "progress": progress}
         )
     output.say(f"{number} {chosen.things} and their table: {table}")
     output.summary(table=table, seed=seed, **{chosen.option: number})
     return 0
 
 
-def _radio_galaxies(out: Path, *, number: int, size: int | None, seed: int, options: dict[str, Any]) -> Path:
+def _radio_galaxies(out: Path, *, number: int, seed: int, changed: dict[str, Any], options: dict[str, Any]) -> Path:
     from merkhet.simulate.radio_galaxies import Survey
     from merkhet.simulate.radio_galaxies import simulate as run
 
-    return run(out, n=number, seed=seed, size_px=Survey.size_px if size is None else size, **options)
+    return run(out, n=number, seed=seed, size_px=int(changed.get("size_px", Survey.size_px)), **options)
 
 
-def _halo_cutouts(out: Path, *, number: int, size: int | None, seed: int, options: dict[str, Any]) -> Path:
+def _halo_cutouts(out: Path, *, number: int, seed: int, changed: dict[str, Any], options: dict[str, Any]) -> Path:
     from merkhet.simulate.halos import Survey, simulate_cutouts
+    from merkhet.simulate.halos.survey import CUTOUT_PX
 
-    return simulate_cutouts(out, n=number, seed=seed, survey=None if size is None else Survey(size_px=size), **options)
+    return simulate_cutouts(out, n=number, seed=seed, survey=Survey(**{"size_px": CUTOUT_PX, **changed}), **options)
 
 
-def _halo_survey(out: Path, *, number: int, size: int | None, seed: int, options: dict[str, Any]) -> Path:
+def _halo_survey(out: Path, *, number: int, seed: int, changed: dict[str, Any], options: dict[str, Any]) -> Path:
     from merkhet.simulate.halos import Survey, simulate_survey
 
-    survey = None if size is None else Survey(size_px=size)
-    return simulate_survey(out, tiles=number, seed=seed, survey=survey, **options)
+    return simulate_survey(out, tiles=number, seed=seed, survey=Survey(**changed), **options)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """What can be simulated: the option that says how many, how many there are without it, and of what."""
+    """What can be simulated: the option that says how many, how many there are without it, of what, other options."""
 
     option: str
     number: int
     things: str
     run: Callable[..., Path]
+    options: tuple[str, ...]
 
 
 _CASES = {
-    "radio_galaxies": _Case("n", 1000, "images", _radio_galaxies),
-    "halo_cutouts": _Case("n", 1000, "cutouts", _halo_cutouts),
-    "halo_survey": _Case("tiles", 1, "tiles", _halo_survey),
+    "radio_galaxies": _Case("n", 1000, "images", _radio_galaxies, ("size_px",)),
+    "halo_cutouts": _Case("n", 1000, "cutouts", _halo_cutouts, ("size_px", "exposure_s")),
+    "halo_survey": _Case("tiles", 1, "tiles", _halo_survey, ("size_px", "exposure_s", "crowding", "overlap_arcmin")),
 }

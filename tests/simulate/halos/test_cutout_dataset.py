@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from merkhet.cli import main
 from merkhet.errors import ConfigError, Interrupted, OutputError
 from merkhet.io.tables import read_table
 from merkhet.simulate.halos import Survey, simulate_cutouts
@@ -96,13 +98,18 @@ def test_the_record_names_seed_parameters_and_command(made, tmp_path):
     assert " --size 32 " in json.loads((sized.parent / "simulation.json").read_text())["command"]
 
 
-def test_the_command_of_a_deeper_survey_makes_the_same_again(tmp_path):
-    table = small(tmp_path / "deep", n=2, survey=Survey(size_px=32, exposure_s=1000.0))
+@pytest.mark.parametrize("changed", [{"exposure_s": 1000.0}, {"sky_background": 2e-6}])
+def test_the_command_of_another_survey_makes_the_same_again(tmp_path, changed):
+    table = small(tmp_path / "deep", n=2, survey=Survey(size_px=32, **changed))
     command = json.loads((table.parent / "simulation.json").read_text())["command"]
     before = table.read_bytes()
-    call = command.removeprefix("merkhet.simulate.halos.").removesuffix(")")
-    names = {"simulate_cutouts": simulate_cutouts, "Survey": Survey}
-    assert eval(f"{call}, overwrite=True)", names).read_bytes() == before
+    if command.startswith("merkhet simulate"):
+        assert main([*shlex.split(command)[1:], "--overwrite", "--quiet"]) == 0
+        assert table.read_bytes() == before
+    else:  # what the command line has no option for
+        call = command.removeprefix("merkhet.simulate.halos.").removesuffix(")")
+        names = {"simulate_cutouts": simulate_cutouts, "Survey": Survey}
+        assert eval(f"{call}, overwrite=True)", names).read_bytes() == before
 
 
 @pytest.mark.parametrize(

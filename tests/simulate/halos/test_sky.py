@@ -84,6 +84,18 @@ def test_listed_sources_have_their_densities_and_unique_names():
         assert kinds.count(kind) == pytest.approx(density * area, abs=4 * np.sqrt(density * area))
 
 
+def test_crowding_multiplies_what_is_looked_for_and_what_is_taken_for_it():
+    crowded = Coverage(Survey(crowding=4.0), 4)
+    count = {
+        coverage: [entry.source.kind for place in range(60) for entry in Cell(90, place, coverage).sources()]
+        for coverage in (COVERAGE, crowded)
+    }
+    listed = {name: sum(kind != "point" for kind in kinds) for name, kinds in count.items()}
+    points = {name: kinds.count("point") for name, kinds in count.items()}
+    assert listed[crowded] == pytest.approx(4 * listed[COVERAGE], rel=0.35)
+    assert points[crowded] == pytest.approx(points[COVERAGE], rel=0.35)
+
+
 def test_a_source_has_the_counts_of_its_rate_and_exposure():
     cell = next(cell for cell in (Cell(90, place, ALWAYS) for place in range(50)) if cell.sources())
     for number, placed in enumerate(cell.sources()):

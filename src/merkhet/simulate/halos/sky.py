@@ -123,16 +123,16 @@ class Cell:
 
     def sources(self) -> list[Placed]:
         """Draw the sources that the table lists: halos, rings, confusers, and the brighter unrelated ones."""
-        rng, placed = self._rng(Stream.CELL_SOURCES), []
+        rng, survey, placed = self._rng(Stream.CELL_SOURCES), self.coverage.survey, []
         for kind, population in POPULATIONS.items():
-            for _ in range(rng.poisson(population.per_square_degree * self.square_degrees)):
-                rate = log_uniform(rng, population.counts) / self.coverage.survey.exposure_s
+            for _ in range(rng.poisson(population.per_square_degree * survey.crowding * self.square_degrees)):
+                rate = log_uniform(rng, population.counts) / survey.exposure_s
                 placed.append((self._positions(rng, 1)[0], population.make(rng, rate), kind))
         bright = (field_density(LISTED_COUNTS) - field_density(BRIGHTEST_COUNTS)) * self.square_degrees
         for counts in draw_power_law(rng, rng.poisson(bright), (LISTED_COUNTS, BRIGHTEST_COUNTS)):
             position = self._positions(rng, 1)[0]
             way = Sightline(Dust.screen(0.0), float(galactic_column_cm2(position)), EXTRAGALACTIC_KPC)
-            rate = float(counts) / self.coverage.survey.exposure_s
+            rate = float(counts) / survey.exposure_s
             placed.append((position, steady(rng, rate, sightline=way, kind="point"), "point"))
         return [
             Placed(f"{kind}_{self.band:03d}_{self.place:03d}_{number:02d}", position, source)

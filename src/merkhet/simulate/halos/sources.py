@@ -111,10 +111,15 @@ def draw_sightline(rng: np.random.Generator) -> Sightline:
     return Sightline(draw_dust(rng), log_uniform(rng, COLUMN_CM2), log_uniform(rng, DISTANCE_KPC))
 
 
-def steady(rng: np.random.Generator, rate: float, *, sightline: Sightline, kind: str = "halo") -> Source:
-    """Return a steady source behind dust, whose photons, direct and scattered, arrive at ``rate`` a second."""
+def steady(
+    rng: np.random.Generator, rate: float, *, sightline: Sightline, kind: str = "halo", psf: King | None = None
+) -> Source:
+    """Return a steady source behind dust, whose photons, direct and scattered, arrive at ``rate`` a second.
+
+    The point-spread function is drawn if none is given.
+    """
     spectrum = Spectrum(float(rng.uniform(*PHOTON_INDEX)), sightline.n_h_cm2)
-    layers = absorbed(rate, spectrum=spectrum, dust=sightline.dust, psf=King.drawn(rng))
+    layers = absorbed(rate, spectrum=spectrum, dust=sightline.dust, psf=psf or King.drawn(rng))
     return Source(kind, layers, sightline)
 
 
@@ -133,6 +138,7 @@ def flare(
     *,
     sightline: Sightline,
     radius_arcsec: tuple[float, float] = RING_RADIUS_ARCSEC,
+    psf: King | None = None,
 ) -> Source:
     """Return a source that flared some time ago: a ring from each cloud, and what is left of the source.
 
@@ -145,12 +151,14 @@ def flare(
         With at least one cloud; see :attr:`Sightline.clouds`.
     radius_arcsec
         Limits of the radius; its logarithm is uniform.
+    psf
+        Point-spread function; it is drawn if none is given.
     """
     clouds, distance = sightline.clouds, 1000 * sightline.distance_kpc
     near, far, _ = max(clouds, key=lambda cloud: cloud[2])
     delay = float(delay_days(log_uniform(rng, radius_arcsec), x=0.5 * (near + far), distance_pc=distance))
     length = delay * log_uniform(rng, FLARE_SHARE)
-    spectrum, psf = Spectrum(float(rng.uniform(*PHOTON_INDEX)), sightline.n_h_cm2), King.drawn(rng)
+    spectrum, psf = Spectrum(float(rng.uniform(*PHOTON_INDEX)), sightline.n_h_cm2), psf or King.drawn(rng)
     echoes = [Echo(spectrum, column, distance, near, far, delay, length) for near, far, column in clouds]
     fluence = rate / sum(echo.rate for echo in echoes)
     rings = (ring(fluence, echo=echo, psf=psf) for echo in echoes)

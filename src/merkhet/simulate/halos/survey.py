@@ -11,6 +11,17 @@ from merkhet.errors import ConfigError
 from merkhet.simulate.halos.sphere import FloatArray
 
 TILE_PX, CUTOUT_PX = 3240, 64
+OPTIONS = {
+    "halo_cutouts": {"size_px": "--size", "exposure_s": "--exposure"},
+    "halo_survey": {
+        "size_px": "--size",
+        "exposure_s": "--exposure",
+        "crowding": "--crowding",
+        "overlap_arcmin": "--overlap",
+    },
+}
+"""What the command line can change of a survey, by case: field, and name of the option."""
+
 MAX_TILE_PX = 6480  # 7.2 degrees: the plane of projection stays close to the sky
 
 
@@ -31,6 +42,8 @@ class Survey:
         does not.
     overlap_arcmin
         Width of sky that neighboring tiles share, a tenth of the tile at most.
+    crowding
+        Number of halos, rings and confusers over that of the survey: more of them for a network to learn from.
 
     Raises
     ------
@@ -44,6 +57,7 @@ class Survey:
     sky_background: float = 1e-6
     particle_background: float = 2.5e-7
     overlap_arcmin: float = 20.0
+    crowding: float = 1.0
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -53,6 +67,7 @@ class Survey:
             ("sky_background", 0, 1),
             ("particle_background", 0, 1),
             ("overlap_arcmin", 0, 60),
+            ("crowding", 0, 10),
         ):
             value = getattr(self, name)
             if not low <= value <= high:  # false for NaN as well
@@ -99,11 +114,17 @@ def command(out: Path, *, case: str, number: tuple[str, int], seed: int, survey:
     number
         Name and value of the option that says how many.
     default
-        The survey that the command line stands for; it has an option for the size alone.
+        The survey that the command line stands for without options.
     """
     name, value = number
-    if replace(survey, size_px=default.size_px) != default:
+    given = {field: getattr(survey, field) for field in OPTIONS[case]}
+    if replace(default, **given) != survey:
         function = f"{__package__}.simulate_{case.removeprefix('halo_')}"
         return f"{function}({str(out)!r}, {name}={value}, {seed=}, {survey=})"
-    size = [] if survey == default else ["--size", str(survey.size_px)]
-    return shlex.join(["merkhet", "simulate", case, str(out), f"--{name}", str(value), *size, "--seed", str(seed)])
+    options = [
+        word
+        for field, option in OPTIONS[case].items()
+        if given[field] != getattr(default, field)
+        for word in (option, f"{given[field]:g}")
+    ]
+    return shlex.join(["merkhet", "simulate", case, str(out), f"--{name}", str(value), *options, "--seed", str(seed)])
