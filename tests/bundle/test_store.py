@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from merkhet.bundle.store import load_bundle, save_bundle
 from merkhet.config.bundle import SCHEMA_VERSION
+from merkhet.config.tasks import Classify
 from merkhet.errors import ConfigError, InputError, OutputError
 from tests.bundle.bundles import INPUT, make_bundle, make_task
 
@@ -80,7 +81,9 @@ def test_a_bundle_from_before_an_option_was_added_still_loads(tmp_path):
     content["hash"] = ""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
     path.write_text(json.dumps(content | {"hash": digest}))
-    assert load_bundle(tmp_path / "bundle").spec.task.temperature == 1
+    task = load_bundle(tmp_path / "bundle").spec.task
+    assert isinstance(task, Classify)
+    assert task.temperature == 1
 
 
 def test_an_unknown_key_is_named(tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merkhet.config.data import ReadSpec
@@ -89,6 +89,29 @@ def test_exact_refuses_another_shape_and_any_takes_it():
     with pytest.raises(InputError, match=r"x: image is 5 x 6 px; expected 6 x 6 px\. Crop or pad it about its center"):
         conform(image, InputSpec(shape=(6, 6)), where="x")
     assert conform(image, InputSpec(shape=(6, 6), fit="any"), where="x").shape == (1, 5, 6)
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 200), st.integers(2, 200))
+def test_resizing_is_linear_from_corner_to_corner(h, w):
+    # A plane stays a plane, whatever the sizes: the value at a corner is the value at the corner.
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    image = np.stack([3 + 2 * y / (h - 1) - x / (w - 1), y * 0 + 5])[None]
+    bands = (Band(name="a"), Band(name="b"))
+    result = conform(image, InputSpec(bands=bands, shape=(64, 64), fit="resize"), where="x")
+    row, column = np.mgrid[:64, :64] / 63
+    assert result.shape == (1, 2, 64, 64)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result[0, 0], 3 + 2 * row - column, atol=1e-5)
+    np.testing.assert_allclose(result[0, 1], 5, rtol=1e-6)
+
+
+def test_invalid_pixels_count_as_zero_when_an_image_is_resized():
+    image = np.full((1, 8, 8), 2, np.float32)
+    image[0, :4] = np.nan
+    filled = np.nan_to_num(image)
+    spec = InputSpec(shape=(5, 5), fit="resize")
+    np.testing.assert_array_equal(conform(image, spec, where="x"), conform(filled, spec, where="x"))
 
 
 @given(st.integers(1, 4), st.integers(4, 17), st.integers(4, 17))

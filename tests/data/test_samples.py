@@ -166,3 +166,14 @@ def test_no_input_file_is_changed(tmp_path):
     load(table)
     assert {path: path.read_bytes() for path in before} == before
     assert fits.getheader(next(iter(before)))["BUNIT"] == "Jy/beam"
+
+
+def test_images_of_any_shape_are_taken_where_they_are_resized(tmp_path):
+    table = make_sky(tmp_path / "sky", 6)
+    write_image(tmp_path / "sky" / "images" / "large.fits", make_image("single", np.random.default_rng(0), size=40))
+    (tmp_path / "sky" / "images" / "large.fits").replace(tmp_path / "sky" / "images" / "s002.fits")
+    spec = InputSpec(shape=(16, 16), fit="resize")
+    resolved, samples = resolve_input(spec, load_samples(Data(table=table, columns=COLUMNS), spec))
+    assert (len(samples), resolved.shape) == (6, (16, 16))
+    _, rejecting = resolve_input(InputSpec(), load_samples(Data(table=table, columns=COLUMNS), InputSpec()))
+    assert len(rejecting.rejects) == 1

@@ -77,7 +77,6 @@ def test_the_largest_difference_sees_every_number():
     [
         ({"name": "onnx"}, "backend 'onnx' is unknown; choose from torch, openvino"),
         ({"precision": "f16", "name": "openvino"}, "precision 'f16' is unknown; choose from f32, bf16"),
-        ({"precision": "bf16"}, "precision bf16 needs backend openvino"),
         ({"name": "openvino", "device": "cuda"}, "openvino runs on the processor; device is 'cuda'"),
         ({"device": "cuda:7"}, "device 'cuda:7' cannot be used"),
     ],
@@ -85,6 +84,18 @@ def test_the_largest_difference_sees_every_number():
 def test_what_cannot_be_honored_is_refused(choice, message):
     with pytest.raises(ConfigError, match=message):
         choose_backend(make_task(), spec=INPUT, **choice)
+
+
+def test_torch_in_bfloat16_says_how_far_it_is_off():
+    task, exact = make_task(), make_task()
+    exact.load_state_dict(task.state_dict())
+    choice = choose_backend(task, spec=INPUT, precision="bf16", device="cpu")
+    batches = synthetic_batches(exact, INPUT)
+    seen = largest_difference(answers(task, batches), answers(exact, batches))
+    assert choice.difference == pytest.approx(seen, abs=1e-6)
+    assert 0 < seen < 0.05
+    assert str(choice).startswith("torch bf16 on cpu")
+    assert "probabilities within" in str(choice)
 
 
 def test_an_absent_package_is_named_with_its_cure(monkeypatch, tmp_path, capsys):

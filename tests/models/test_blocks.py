@@ -47,6 +47,17 @@ def test_norm_follows_a_convolution_without_bias(dims, kind, layer):
     assert normalization(convolution(torch.randn(2, 4, *(5,) * dims))).shape == (2, 32, *(5,) * dims)
 
 
+def test_a_bias_beside_a_norm_is_there_where_it_is_asked_for():
+    convolution = conv_block(4, 32, dims=2, norm="batch", activation=None, bias=True)[0]
+    assert convolution.bias is not None
+
+
+def test_the_norm_of_a_hidden_layer_stands_before_its_activation():
+    layers, out_features = hidden_layers(8, (6, 4), activation="relu", dropout=0.3, norm="batch")
+    assert [type(layer) for layer in layers] == 2 * [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout]
+    assert out_features == 4
+
+
 def test_without_norm_the_convolution_has_a_bias():
     (convolution,) = conv_block(4, 8, dims=2, norm="none", activation=None)
     assert convolution.bias is not None

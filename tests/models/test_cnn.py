@@ -11,13 +11,17 @@ from merkhet.models.blocks import SqueezeExcite
 from tests.models.counts import count, unstored
 
 
-def test_parameters_of_the_published_halo_networks():
-    # Counted from the published networks, whose convolutions have biases beside batch norms (one per channel, with no
-    # effect) and, in the larger one, batch norms behind its two hidden layers; both end in a single output.
-    small = unstored(CNN(widths=(16, 32, 64, 128), hidden=(64,)))
-    assert count(small) + (16 + 32 + 64 + 128) + (64 + 1) == 105_953
-    large = unstored(CNN(widths=(32, 64, 128, 256), convs_per_level=2, hidden=(128, 64)))
-    assert count(large) + 2 * (32 + 64 + 128 + 256) + 2 * (128 + 64) + (64 + 1) == 1_215_201
+def test_parameters_of_the_published_halo_network():
+    # The smaller of the two without shortcuts; the task's last layer adds one weight per feature and a bias.
+    network = unstored(CNN(widths=(16, 32, 64, 128), hidden=(64,), conv_bias=True, dropout=0.2))
+    assert count(network) + 64 + 1 == 105_953
+
+
+def test_biases_beside_norms_and_norms_in_hidden_layers_by_formula():
+    plain = unstored(CNN(widths=(5, 7), convs_per_level=2, hidden=(3, 4)))
+    assert count(unstored(CNN(widths=(5, 7), convs_per_level=2, hidden=(3, 4), conv_bias=True))) == count(plain) + 24
+    normed = unstored(CNN(widths=(5, 7), convs_per_level=2, hidden=(3, 4), hidden_norm="batch"))
+    assert count(normed) == count(plain) + 2 * (3 + 4)
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -40,7 +40,8 @@ def make(kind: str) -> Normalizer:
 
 
 def test_every_normalization_is_tested():
-    assert CONFIGS.keys() == members(schemas.Normalization).keys()
+    of_three_bands = {"counts"}  # in test_counts.py
+    assert CONFIGS.keys() | of_three_bands == members(schemas.Normalization).keys()
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 11, 9), (3, 2, 4, 7, 9)], ids=["image", "cube"])

@@ -33,6 +33,14 @@ def test_parameters_of_lenet_5():
     assert count(network) + 84 * 10 + 10 == 61_706
 
 
+def test_parameters_of_the_published_halo_network():
+    # The task's last layer adds one weight per feature and a bias.
+    config = VGG(
+        depths=(2, 2, 2, 2), block_sizes=(32, 64, 128, 256), hidden=(128, 64), hidden_norm="batch", conv_bias=True
+    )
+    assert count(unstored(config)) + 64 + 1 == 1_215_201
+
+
 def test_three_dimensions_by_formula():
     network = unstored(VGG(depths=(1, 2), block_sizes=(4, 6), pooled_size=2, hidden=(5,)), dims=3)
     convolutions = 27 * (1 * 4 + 4 * 6 + 6 * 6) + 2 * (4 + 6 + 6)

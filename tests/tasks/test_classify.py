@@ -6,6 +6,7 @@ import torch
 from astropy.table import MaskedColumn, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from sklearn.metrics import log_loss
 from torch import nn
 
@@ -161,3 +162,18 @@ def test_a_class_without_training_rows_is_refused():
     labels, table = labels_of(Classify(classes=("a", "b")), label=["a", "a"])
     with pytest.raises(InputError, match="class 'b' has no training rows"):
         labels.resolve(table)
+
+
+def test_categories_are_steps_of_the_probability_of_the_label_or_of_the_positive_class():
+    steps = {"sure": 0.85, "perhaps": 0.45}
+    logits = torch.logit(torch.tensor([0.95, 0.5, 0.1, 0.001]))[:, None]
+    answers = {}
+    for of in ("label", "positive"):
+        task = task_of(mode="binary", classes=("no", "yes"), categories=steps, below="none", categories_of=of)
+        answers[of] = task.decode({"logits": logits}, {}).columns["category"].tolist()
+    assert answers == {"label": ["sure", "perhaps", "sure", "sure"], "positive": ["sure", "perhaps", "none", "none"]}
+
+
+def test_only_a_binary_task_has_a_positive_class():
+    with pytest.raises(ValidationError, match="mode multiclass has no positive class"):
+        Classify(classes=("a", "b"), categories_of="positive")

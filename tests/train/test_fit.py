@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from merkhet.bundle.store import load_bundle
 from merkhet.config.data import Columns, Data
+from merkhet.config.tasks import Classify
 from merkhet.data.pack import pack
 from merkhet.errors import ConfigError, InputError, MerkhetError, OutputError
 from merkhet.io.tables import read_table
@@ -215,7 +216,9 @@ def test_the_other_modes_train_too(sky, tmp_path, mode):
     run = fit(make_experiment(sky, *options, "train.epochs=1", "train.precision=bf16"), tmp_path / mode)
     scores = json.loads(run.metrics.read_text())["test"]
     assert scores["mode"] == mode
-    assert isinstance(load_bundle(run.folder).spec.task.weights, tuple)
+    task = load_bundle(run.folder).spec.task
+    assert isinstance(task, Classify)
+    assert isinstance(task.weights, tuple)
 
 
 @pytest.mark.parametrize("kind", ["adam", "sgd"])

@@ -58,7 +58,7 @@ def predict(
     backend
         What runs the network: torch, or openvino, which is faster on a processor (pip install 'merkhet[openvino]').
     precision
-        f32, or with openvino bf16: faster still; how far it moves probabilities is measured and said.
+        f32, or bf16: faster where the processor has it; how far it moves probabilities is measured and said.
     overwrite
         Replace an output that exists.
     """
@@ -68,7 +68,7 @@ def predict(
 
     read = make_read(hdu, plane)
     trained = load(model, device=device, backend=backend, precision=precision, hdu=read.hdu, plane=read.plane)
-    if backend != "torch":
+    if backend != "torch" or precision != "f32":
         output.say(f"backend: {trained.backend}")
     columns = make_columns(path_column, id_column)
     with output.progress("predicting") as progress:

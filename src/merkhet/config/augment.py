@@ -1,7 +1,8 @@
-"""Schemas of the augmentations. They act in physical units, before normalization, on training samples only.
+"""Schemas of the augmentations. They act on training samples only, in physical units, before normalization.
 
-Targets follow: images and masks move with the pixels, x and y of objects move, angles turn. Labels and vectors stay as
-they are, and so do the further columns of objects: do not scale or thin fluxes that stand there.
+One, which says so in its name, acts after it. Targets follow: images and masks move with the pixels, x and y of objects
+move, angles turn. Labels and vectors stay as they are, and so do the further columns of objects: do not scale or thin
+fluxes that stand there.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -11,7 +12,19 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from merkhet.config.base import Component
 
 
-class Dihedral(Component):
+class Step(Component):
+    """Base of every augmentation's schema.
+
+    Attributes
+    ----------
+    samples
+        Which samples it acts on: ``all``, or, in a binary classification, those of the ``positive`` class.
+    """
+
+    samples: Literal["all", "positive"] = "all"
+
+
+class Dihedral(Step):
     """One of the eight quarter turns and reflections, drawn uniformly: pixels are moved, never interpolated.
 
     Where height and width differ, one of the four that keep the shape: identity, half turn, two reflections.
@@ -21,7 +34,7 @@ class Dihedral(Component):
     kind: Literal["dihedral"] = "dihedral"
 
 
-class Affine(Component):
+class Affine(Step):
     """Rotation about the centre, uniform in ``+-rotation_deg``, and shift, uniform in ``+-shift_px`` on each axis.
 
     One bilinear resampling does both. The area that comes from outside the image becomes invalid, and so does a pixel
@@ -34,7 +47,7 @@ class Affine(Component):
     shift_px: NonNegativeFloat = 0.0
 
 
-class Shift(Component):
+class Shift(Step):
     """A shift by whole pixels, uniform in ``+-max_px`` on each axis; pixels are moved, never interpolated."""
 
     target: ClassVar[str] = "merkhet.data.augment:Shift"
@@ -42,7 +55,7 @@ class Shift(Component):
     max_px: PositiveInt = 4
 
 
-class FluxScale(Component):
+class FluxScale(Step):
     """Multiply signal bands by ``exp(sigma * normal)``, all by the same; their noise and image targets follow."""
 
     target: ClassVar[str] = "merkhet.data.augment:FluxScale"
@@ -50,7 +63,7 @@ class FluxScale(Component):
     sigma: PositiveFloat = 0.2
 
 
-class PoissonNoise(Component):
+class PoissonNoise(Step):
     """Observe for a share of the time, uniform in ``[min_exposure, 1]``: a binomial draw, exact for Poisson counts.
 
     Signal bands must hold counts: whole numbers from zero up. Exposure and background bands and image targets (counts
@@ -62,7 +75,7 @@ class PoissonNoise(Component):
     min_exposure: PositiveFloat = Field(0.5, le=1)
 
 
-class BeamNoise(Component):
+class BeamNoise(Step):
     """Add Gaussian noise, correlated over the beam, to signal bands: rms uniform in ``[0, max_sigma]`` x their noise.
 
     The noise estimate grows in quadrature. ``fwhm_px`` is the beam's full width at half maximum in pixels: the
@@ -75,4 +88,19 @@ class BeamNoise(Component):
     fwhm_px: PositiveFloat = 3.0
 
 
-Augmentation = Annotated[Dihedral | Affine | Shift | FluxScale | PoissonNoise | BeamNoise, Field(discriminator="kind")]
+class AfterNormalization(Step):
+    """Gaussian noise, then brightness, on images that were normalized to [0, 1], and cut off there again.
+
+    Noise of `noise_sigma`, independent in every pixel; then one factor for the image, uniform in ``1 +- brightness``.
+    The last to act, wherever it stands in the list, and only behind ``normalize.kind: log_minmax``.
+    """
+
+    target: ClassVar[str] = "merkhet.data.after_normalization:AfterNormalization"
+    kind: Literal["after_normalization"] = "after_normalization"
+    noise_sigma: NonNegativeFloat = 0.02
+    brightness: NonNegativeFloat = Field(0.1, lt=1)
+
+
+Augmentation = Annotated[
+    Dihedral | Affine | Shift | FluxScale | PoissonNoise | BeamNoise | AfterNormalization, Field(discriminator="kind")
+]

@@ -18,7 +18,8 @@ class Provenance(Config):
     """Where a model came from: enough to train it again.
 
     ``epochs`` are those whose weights were kept, by member; ``finetuned_from`` is the hash of the model whose weights
-    training started from, empty where they were drawn.
+    training started from, empty where they were drawn. ``imported_from`` names the foreign file and its SHA-256 where
+    the weights were not trained here: rows, epochs and experiment are then not known.
     """
 
     created: str
@@ -30,6 +31,7 @@ class Provenance(Config):
     train_counts: dict[str, int] = {}
     epochs: tuple[int, ...]
     finetuned_from: str = ""
+    imported_from: str = ""
     experiment: dict[str, Any]
 
 

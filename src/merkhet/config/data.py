@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from merkhet.config.base import Config
 
@@ -71,6 +71,34 @@ class ReadSpec(Config):
     plane: int | None = None
 
 
+class Negatives(Config):
+    """Samples of the negative class that are drawn and not observed, as the published halo detector was trained.
+
+    A share of them holds nothing but zeros, the others independent Gaussian noise, cut off at zero. Every drawn sample
+    stands beside an observed positive, in whose group and on whose side of the split it is, and whose other columns it
+    repeats. They are easily told from any real image: see what such scores are worth in the documentation.
+
+    Attributes
+    ----------
+    ratio
+        Drawn samples for each positive.
+    zeros
+        Share of them that holds nothing but zeros.
+    sigma
+        Standard deviation of the noise in the others, in the unit of the image.
+    shared
+        Draw the same images for training, validation and test, as it was published; else no image is drawn twice.
+    seed
+        Seed of the drawing; that of the experiment where absent.
+    """
+
+    ratio: PositiveFloat = 1.0
+    zeros: float = Field(0.8, ge=0, le=1)
+    sigma: PositiveFloat = 0.05
+    shared: bool = False
+    seed: int | None = Field(None, ge=0, lt=2**32)
+
+
 class Data(Config):
     """Where the samples are.
 
@@ -84,6 +112,9 @@ class Data(Config):
         Rows to keep: ``{column: value}``, ``{column: [values]}`` or ``{column: {min: a, max: b}}``.
     max_reject_fraction
         A larger share of unusable rows stops the run before training.
+    negatives
+        Draw samples of the first of two ``task.classes`` beside those of the table. A table without the column
+        ``columns.label`` then holds nothing but samples of the second.
     """
 
     table: Path
@@ -92,6 +123,7 @@ class Data(Config):
     where: dict[str, Scalar | tuple[Scalar, ...] | Between] = {}
     read: ReadSpec = ReadSpec()
     max_reject_fraction: float = Field(0.05, ge=0, le=1)
+    negatives: Negatives | None = None
 
 
 class Split(Config):

@@ -1,6 +1,8 @@
 """The experiment: one schema for everything that ``merkhet train`` does."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from merkhet.config.augment import Augmentation
 from merkhet.config.base import Config
@@ -28,3 +30,22 @@ class Experiment(Config):
     task: TaskConfig
     ensemble: Ensemble = Ensemble()
     train: Train = Train()
+
+    @model_validator(mode="after")
+    def _positives_are_known(self) -> Self:
+        if getattr(self.task, "mode", None) == "binary":
+            return self
+        if self.data.negatives is not None:
+            raise ValueError("data.negatives draws samples of a negative class; it needs task.mode=binary")
+        if any(step.samples == "positive" for step in self.augment):
+            raise ValueError("augment: samples=positive needs task.mode=binary")
+        return self
+
+    @model_validator(mode="after")
+    def _range_is_known(self) -> Self:
+        if self.normalize.kind != "log_minmax" and any(step.kind == "after_normalization" for step in self.augment):
+            raise ValueError(
+                "augment: after_normalization acts on images between 0 and 1; it needs normalize.kind=log_minmax, not "
+                f"{self.normalize.kind}"
+            )
+        return self

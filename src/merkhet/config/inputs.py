@@ -30,7 +30,9 @@ class InputSpec(Config):
         Spatial shape ``(H, W)`` or ``(D, H, W)`` in pixels before binning; taken from the data if absent.
     fit
         What happens to an image of another shape: ``exact`` rejects it, ``center`` crops or pads it about its
-        centre (padding is marked invalid), ``any`` takes it as it is (for networks that pool).
+        centre (padding is marked invalid), ``any`` takes it as it is (for networks that pool), ``resize`` interpolates
+        it linearly to ``shape``, invalid pixels counting as zero, as the published halo detector does. It keeps
+        neither counts nor the pixel scale, and shrinking throws pixels away: prefer ``bin`` with ``bin_mode: sum``.
     bin
         Average (or sum) blocks of ``bin`` x ``bin`` pixels before the network. Cubes are binned in space only.
     bin_mode
@@ -42,7 +44,7 @@ class InputSpec(Config):
     bands: tuple[Band, ...] = Field((Band(name="image"),), min_length=1)
     dims: Literal[2, 3] = 2
     shape: tuple[PositiveInt, ...] | None = None
-    fit: Literal["exact", "center", "any"] = "exact"
+    fit: Literal["exact", "center", "any", "resize"] = "exact"
     bin: PositiveInt = 1
     bin_mode: Literal["mean", "sum"] = "mean"
     pixel_scale_arcsec: PositiveFloat | None = None

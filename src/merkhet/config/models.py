@@ -1,5 +1,6 @@
 """Schemas of the architectures: the model registry. One class here, one file in ``merkhet.models``."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -9,6 +10,7 @@ from merkhet.config.base import Component
 
 Activation = Literal["relu", "leaky_relu", "gelu", "silu", "selu", "tanh"]
 Norm = Literal["batch", "group", "none"]
+HiddenNorm = Literal["batch", "none"]
 Symmetry = Literal["c4", "d4"]
 
 
@@ -28,7 +30,9 @@ class CNN(Architecture):
     """A plain convolutional network: levels of (convolution, norm, activation) with max-pooling between them.
 
     `dropout` follows each of the `hidden` fully connected layers, or the mean over the image where there is none.
-    `squeeze_excite` closes each level with a squeeze-and-excitation block (Hu et al. 2018) of that reduction.
+    `hidden_norm` puts a batch norm into each of these layers, before its activation. `conv_bias` gives convolutions a
+    bias even where a norm takes it away again, as published weights may have it. `squeeze_excite` closes each level
+    with a squeeze-and-excitation block (Hu et al. 2018) of that reduction.
     """
 
     target: ClassVar[str] = "merkhet.models.cnn:CNN"
@@ -39,6 +43,8 @@ class CNN(Architecture):
     norm: Norm = "batch"
     activation: Activation = "relu"
     hidden: tuple[PositiveInt, ...] = ()
+    hidden_norm: HiddenNorm = "none"
+    conv_bias: bool = False
     dropout: NonNegativeFloat = Field(0.0, lt=1)
     squeeze_excite: PositiveInt | None = None
 
@@ -53,6 +59,8 @@ class VGG(Architecture):
     """VGG (Simonyan & Zisserman 2015): `depths` convolutions a level, then fully connected layers.
 
     The grid of features is pooled to `pooled_size` before the fully connected layers, so any image size works.
+    `hidden_norm` puts a batch norm into each of these layers, before its activation. `conv_bias` gives convolutions a
+    bias even where a norm takes it away again, as published weights may have it.
     Depths of (1, 1), block sizes of (6, 16), kernels of 5 and hidden layers of (120, 84) make LeNet-5 (LeCun et al.
     1998).
     """
@@ -66,6 +74,8 @@ class VGG(Architecture):
     activation: Activation = "relu"
     pooled_size: PositiveInt = 1
     hidden: tuple[PositiveInt, ...] = (512,)
+    hidden_norm: HiddenNorm = "none"
+    conv_bias: bool = False
     dropout: NonNegativeFloat = Field(0.5, lt=1)
 
     @model_validator(mode="after")
@@ -133,6 +143,42 @@ class Equivariant(Architecture):
         return self
 
 
+class FCN(Architecture):
+    """A fully convolutional network (Long et al. 2015) for images of any size: one vector per cell of the image.
+
+    Each level halves the image and has so many `convolutions`; a cell is 2 to the power of the number of levels wide.
+    """
+
+    target: ClassVar[str] = "merkhet.models.fcn:FCN"
+    output: ClassVar[Literal["vector", "map"]] = "map"
+    dims: ClassVar[tuple[int, ...]] = (2,)
+    kind: Literal["fcn"] = "fcn"
+    widths: tuple[PositiveInt, ...] = Field((16, 32, 64, 96), min_length=1)
+    convolutions: tuple[PositiveInt, ...] = (2, 2, 3, 3)
+    norm: Norm = "batch"
+    activation: Activation = "relu"
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        _check_levels(self.convolutions, self.widths, names=("convolutions", "widths"))
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Width of a cell in pixels."""
+        return 1 << len(self.widths)
+
+    @property
+    def context(self) -> int:
+        """How many pixels around a cell its vector depends on, rounded up to whole cells.
+
+        A kernel of 4 that halves a level of pixel size p reaches 1.5 p beyond the middle of its cell, one of 3 behind
+        it 2 p.
+        """
+        reach = sum((1 << level) * (1.5 + 2 * (n - 1)) for level, n in enumerate(self.convolutions))
+        return self.stride * math.ceil((reach - 0.5 * (self.stride - 1)) / self.stride)
+
+
 def _check_centered(kernel_size: int) -> None:
     if kernel_size % 2 == 0:
         raise ValueError(f"kernel_size is {kernel_size}; it must be odd, so that a pixel stays in its place")
@@ -143,9 +189,11 @@ def _check_reduction(reduction: int | None, widths: Sequence[int]) -> None:
         raise ValueError(f"squeeze_excite is {reduction}; the narrowest level has only {min(widths)} to reduce")
 
 
-def _check_levels(depths: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+def _check_levels(
+    depths: tuple[int, ...], sizes: tuple[int, ...], *, names: tuple[str, str] = ("depths", "block_sizes")
+) -> None:
     if len(depths) != len(sizes) or not depths:
-        raise ValueError(f"depths has {len(depths)} levels, block_sizes {len(sizes)}; they must match")
+        raise ValueError(f"{names[0]} has {len(depths)} levels, {names[1]} {len(sizes)}; they must match")
 
 
-Model = Annotated[CNN | VGG | ResNet | Equivariant, Field(discriminator="kind")]
+Model = Annotated[CNN | VGG | ResNet | Equivariant | FCN, Field(discriminator="kind")]

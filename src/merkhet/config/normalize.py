@@ -47,4 +47,15 @@ class LogMinMax(Component):
     kind: Literal["log_minmax"] = "log_minmax"
 
 
-Normalization = Annotated[AsinhNoise | Robust | DatasetStandard | LogMinMax, Field(discriminator="kind")]
+class Counts(Component):
+    """Photons beside what was expected, for images of the bands counts, exposure and background (counts per pixel).
+
+    In their place come the variance-stabilized excess ``asinh(2 sqrt(n + 3/8) - 2 sqrt(b + 3/8))`` (Anscombe 1948), the
+    logarithm of the background, and the logarithm of the pixel scale: a point source is a few pixels wide, or one.
+    """
+
+    target: ClassVar[str] = "merkhet.models.counts:Counts"
+    kind: Literal["counts"] = "counts"
+
+
+Normalization = Annotated[AsinhNoise | Robust | DatasetStandard | LogMinMax | Counts, Field(discriminator="kind")]

@@ -3,9 +3,12 @@
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from merkhet.config.base import Component
+from merkhet.config.base import Component, Config
+from merkhet.errors import ConfigError
 
 COMMON_COLUMNS = ("id", "image", "ra", "dec", "x", "y", "flags", "model")
 """Columns that every catalog has."""
@@ -61,6 +64,9 @@ class Classify(Task):
         (Guo et al. 2017) and stored in the bundle.
     categories
         Named steps of the probability, highest first met wins; below all of them stands ``below``.
+    categories_of
+        Whose probability that is: that of the ``label``, or, in a binary task, that of the ``positive`` class whatever
+        the label.
     """
 
     target: ClassVar[str] = "merkhet.tasks.classify:ClassifyTask"
@@ -74,6 +80,7 @@ class Classify(Task):
     temperature: PositiveFloat = 1.0
     categories: dict[str, Annotated[float, Field(gt=0, le=1)]] = {"confident": 0.9, "likely": 0.7}
     below: str = "uncertain"
+    categories_of: Literal["label", "positive"] = "label"
     header: dict[str, str] = {"MKLABEL": "label", "MKPROB": "probability", "MKMODEL": "model"}
 
     @property
@@ -102,7 +109,130 @@ class Classify(Task):
             raise ValueError("multiclass needs two classes or more")
         if isinstance(self.weights, tuple) and len(self.weights) != len(self.classes):
             raise ValueError(f"weights has {len(self.weights)} numbers for {len(self.classes)} classes")
+        if self.categories_of == "positive" and self.mode != "binary":
+            raise ValueError(f"categories_of is positive; mode {self.mode} has no positive class, binary has")
         return self
 
 
-TaskConfig = Annotated[Classify, Field(discriminator="kind")]
+class Combination(Config):
+    """Logistic combination of what the network says of an object at its own scale and at the two beside it.
+
+    The probability is ``1 / (1 + exp(-(bias + own l0 + finer l1 + coarser l2)))`` of the logits; a scale that does not
+    exist, and logits below ``least``, count as ``least``. Fitted on scanned images by ``merkhet calibrate``.
+    """
+
+    bias: float = 0.0
+    own: float = 1.0
+    finer: float = 0.0
+    coarser: float = 0.0
+    least: float = -8.0
+
+
+class FalseAlarms(Config):
+    """How many detections per square degree are none, from a probability up: measured where the truth was known.
+
+    Attributes
+    ----------
+    probability, per_square_degree
+        The curve: rising, and falling.
+    square_degrees
+        Sky that was searched.
+    """
+
+    probability: tuple[float, ...] = Field(min_length=1)
+    per_square_degree: tuple[NonNegativeFloat, ...] = Field(min_length=1)
+    square_degrees: PositiveFloat
+
+    @model_validator(mode="after")
+    def _one_curve(self) -> Self:
+        if len(self.probability) != len(self.per_square_degree):
+            raise ValueError(
+                f"probability has {len(self.probability)} numbers, per_square_degree {len(self.per_square_degree)}"
+            )
+        return self
+
+    def at(self, probability: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return false alarms per square degree at probabilities of any shape, linear between those measured."""
+        return np.asarray(np.interp(np.asarray(probability, dtype=float), self.probability, self.per_square_degree))
+
+
+class Detect(Task):
+    """Find objects of several kinds and sizes in images of any size.
+
+    The network looks at the image at `levels` resolutions, each half of the one before; of an object it says at the
+    level where it has `radius_px`: presence, place, radius and kind.
+
+    Attributes
+    ----------
+    classes
+        Kinds of objects.
+    levels
+        Number of resolutions; the first is that of the image.
+    radius_px
+        Radius in pixels of an object at its level; at the first and the last also those below and above.
+    threshold
+        Detections from this probability up are kept.
+    categories
+        Named steps of the probability, highest first met wins; below all of them stands ``below``.
+    combination, false_alarms
+        What makes probabilities of logits, and how often they mislead; see :class:`Combination`, :class:`FalseAlarms`.
+    """
+
+    target: ClassVar[str] = "merkhet.tasks.detect:DetectTask"
+    needs: ClassVar[Literal["vector", "map"]] = "map"
+    kind: Literal["detect"] = "detect"
+    classes: tuple[str, ...] = Field(min_length=1)
+    levels: PositiveInt = 7
+    radius_px: tuple[PositiveFloat, PositiveFloat] = (8.0, 16.0)
+    threshold: float = Field(0.25, gt=0, lt=1)
+    categories: dict[str, Annotated[float, Field(gt=0, le=1)]] = {"DEFINITE": 0.85, "PROBABLE": 0.65, "POSSIBLE": 0.45}
+    below: str = "UNLIKELY"
+    combination: Combination = Combination()
+    false_alarms: FalseAlarms | None = None
+    header: dict[str, str] = {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of an answer."""
+        return ("size_arcsec", "label", "probability", "category", "snr")
+
+    @property
+    def answers(self) -> str:
+        """The kinds, in order."""
+        return f"detect: {', '.join(self.classes)}"
+
+    def probability(self, own: npt.ArrayLike, finer: npt.ArrayLike, coarser: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return calibrated probabilities of logits at the object's own, the finer and the coarser scale."""
+        c = self.combination
+        l0, l1, l2 = (
+            np.maximum(np.nan_to_num(np.asarray(logit, dtype=float), nan=c.least), c.least)
+            for logit in (own, finer, coarser)
+        )
+        return np.asarray(1 / (1 + np.exp(-(c.bias + c.own * l0 + c.finer * l1 + c.coarser * l2))))
+
+    def category(self, probability: npt.ArrayLike) -> npt.NDArray[np.str_]:
+        """Name the step that each probability has reached."""
+        return categorize(probability, self.categories, below=self.below)
+
+
+def categorize(probability: npt.ArrayLike, categories: dict[str, float], *, below: str) -> npt.NDArray[np.str_]:
+    """Name the highest step that each probability has reached; ``below`` stands for none."""
+    steps = sorted(categories.items(), key=lambda item: item[1])
+    names = np.array([below, *(name for name, _ in steps)])
+    return names[np.searchsorted([step for _, step in steps], np.asarray(probability), side="right")]
+
+
+def need_classifier(task: "TaskConfig", *, to: str) -> Classify:
+    """Return the task, if it classifies.
+
+    Raises
+    ------
+    ConfigError
+        It does not; ``to`` says what was wanted of it.
+    """
+    if not isinstance(task, Classify):
+        raise ConfigError(f"a model that is trained to {task.kind} cannot {to}; merkhet scan runs it over images")
+    return task
+
+
+TaskConfig = Annotated[Classify | Detect, Field(discriminator="kind")]

@@ -15,15 +15,16 @@ import torch
 from torch import Tensor
 
 from merkhet.config import augment as schemas
-from merkhet.config.base import Component, build
+from merkhet.config.base import build
 from merkhet.config.inputs import Band, Role
 from merkhet.data.arrays import FloatArray
 from merkhet.data.draws import Draws
 from merkhet.data.motion import Motion, Resampling, Translation, Turns, align, move
 from merkhet.data.sample import Batch, Target
+from merkhet.data.subset import positives, put, take
 from merkhet.errors import ConfigError, InputError
 
-ConfigT = TypeVar("ConfigT", bound=Component)
+ConfigT = TypeVar("ConfigT", bound=schemas.Step)
 
 
 class Augmenter:
@@ -47,8 +48,10 @@ class Augmenter:
         An augmentation cannot act on these bands.
     """
 
-    def __init__(self, configs: Sequence[Component], *, seed: int, bands: Sequence[Band]) -> None:
-        self._augmentations: list[Augmentation[Component]] = [build(config, bands=tuple(bands)) for config in configs]
+    def __init__(self, configs: Sequence[schemas.Step], *, seed: int, bands: Sequence[Band]) -> None:
+        self._augmentations: list[Augmentation[schemas.Step]] = [
+            build(config, bands=tuple(bands)) for config in configs
+        ]
         self._seed, self._channels = seed, len(bands)
 
     def __call__(self, batch: Batch, *, epoch: int, repeat: Tensor | None = None) -> Batch:
@@ -66,12 +69,18 @@ class Augmenter:
         Raises
         ------
         ConfigError
-            The batch holds no image, or another number of bands.
+            The batch holds no image, or another number of bands; or it has no classes of which one is positive.
         """
         self._require_image(batch)
+        rows = torch.arange(len(batch["index"]))
         for position, augmentation in enumerate(self._augmentations):
-            draws = Draws(batch["index"], seed=self._seed, epoch=epoch, repeat=repeat, position=position)
-            batch = augmentation(batch, draws)
+            chosen = positives(batch) if augmentation.config.samples == "positive" else rows
+            if len(chosen):
+                part = batch if len(chosen) == len(rows) else take(batch, chosen)
+                again = None if repeat is None else repeat[chosen]
+                draws = Draws(part["index"], seed=self._seed, epoch=epoch, repeat=again, position=position)
+                part = augmentation(part, draws)
+                batch = part if len(chosen) == len(rows) else put(batch, part, rows=chosen)
         return batch
 
     def _require_image(self, batch: Batch) -> None:

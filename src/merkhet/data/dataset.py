@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from merkhet.config.data import Data, ReadSpec
+from merkhet.config.data import Data, Negatives, ReadSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.data.arrays import FloatArray, Rows
 from merkhet.data.measured import PREFIX, measured_noise
+from merkhet.data.negatives import NUMBER, draw_negative
 from merkhet.data.pack import IMAGES
 from merkhet.data.pixels import conform, read_pixels
 from merkhet.data.sample import Batch, Kind, Target
@@ -85,6 +86,35 @@ class PackedPixels:
         return {**self.__dict__, "_images": None}
 
 
+class WithNegatives:
+    """Pixels of observed samples from where they are, and of the others as they are drawn.
+
+    Parameters
+    ----------
+    observed
+        Where those of observed samples are.
+    numbers
+        For each sample the number of the image that is drawn, -1 for an observed one.
+    config
+        How to draw.
+    """
+
+    def __init__(self, observed: PixelSource, numbers: Rows, config: Negatives) -> None:
+        self._observed, self._numbers, self._config = observed, numbers, config
+
+    def fetch(self, rows: Rows, spec: InputSpec) -> FloatArray:
+        """Read the observed rows and draw the others."""
+        numbers = self._numbers[rows]
+        shape = (spec.channels, *(spec.network_shape or ()))
+        images = np.empty((len(rows), *shape), dtype=np.float32)
+        observed = numbers < 0
+        if observed.any():
+            images[observed] = self._observed.fetch(rows[observed], spec)
+        for place in np.flatnonzero(~observed):
+            images[place] = draw_negative(int(numbers[place]), self._config, shape=shape)
+        return images
+
+
 class SampleDataset:
     """Batches of samples by row number.
 
@@ -109,6 +139,7 @@ class SampleDataset:
         self.spec = spec
         self.targets = dict(targets or {})
         self.noise = measured_noise(samples.table, channels=spec.channels)
+        self.scale = np.asarray(samples.table[PREFIX + "scale"], dtype=np.float32) * np.float32(spec.bin)
         self._finite = np.asarray(samples.table[PREFIX + "finite"], dtype=bool) & (spec.fit != "center")
         self.pixels: PixelSource
         if samples.pack is not None:
@@ -116,6 +147,9 @@ class SampleDataset:
         else:
             root = data.root or data.table.parent
             self.pixels = FilePixels(row_paths(samples.table, data.columns, root=root), samples.read)
+        if data.negatives is not None:
+            numbers = np.asarray(samples.table[NUMBER], dtype=np.int64)
+            self.pixels = WithNegatives(self.pixels, numbers, data.negatives)
 
     def __len__(self) -> int:
         return len(self.noise)
@@ -128,6 +162,7 @@ class SampleDataset:
             "image": torch.from_numpy(image),
             "valid": torch.from_numpy(valid),
             "noise": torch.from_numpy(self.noise[rows]),
+            "scale": torch.from_numpy(self.scale[rows]),
             "target": {name: source.fetch(rows) for name, source in self.targets.items()},
             "index": torch.from_numpy(np.ascontiguousarray(rows)),
         }

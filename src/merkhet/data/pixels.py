@@ -121,7 +121,7 @@ def check_units(units: Sequence[str | None], bands: Sequence[Band], *, where: st
 def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatArray:
     """Bring images ``(..., *S)``, any number of leading axes, to the shape that ``spec`` asks for, then bin them.
 
-    Padding and blocks that touch an invalid pixel are NaN.
+    Padding and blocks that touch an invalid pixel are NaN; for ``spec.fit`` of ``resize`` they count as zero.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatAr
                 expected=_size(spec.shape),
                 action="Crop or pad it about its center; training with input.fit=center and packing with --shape do so",
             )
-        image = _center(image, spec.shape)
+        image = _resize(image, spec.shape) if spec.fit == "resize" else _center(image, spec.shape)
     return _bin(image, spec) if spec.bin > 1 else image
 
 
@@ -156,6 +156,17 @@ def _center(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
         target.append(slice(place, place + size))
     result[tuple(target)] = image[tuple(source)]
     return result
+
+
+def _resize(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Interpolate linearly from corner to corner: torch's own bilinear grids, corners or centers, differ from it."""
+    from scipy.ndimage import zoom
+
+    lead = image.ndim - len(shape)
+    factors = [want / have for have, want in zip(image.shape[lead:], shape, strict=True)]
+    finite = np.where(np.isfinite(image), image, np.float32(0))
+    resized: FloatArray = zoom(finite, [1.0] * lead + factors, order=1)
+    return resized
 
 
 def _bin(image: FloatArray, spec: InputSpec) -> FloatArray:

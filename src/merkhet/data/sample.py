@@ -6,9 +6,11 @@ A **sample** (numpy) has
 ``image``             float32 ``(C, H, W)`` or ``(C, D, H, W)``, in the file's own units; NaN where invalid
 ``valid``             bool, broadcastable to ``image``: finite and inside the footprint
 ``noise``             float32 ``(C,)``: sky sigma of the parent image, in the image's units
-``telescopes``        ``{type: {charge, time, trigger, position}}``, in place of the three above
+``scale``             float32: pixel scale in arcsec as the network sees the image, NaN where it is not known
+``telescopes``        ``{type: {charge, time, trigger, position}}``, in place of the four above
 ``target``            ``{name: Target}``
 ``index``             int, the row of the sample table
+``normalized``        only in training: ``{noise, brightness}``, what augmentation does to the normalized image
 ====================  =====================================================================================
 
 A **batch** (torch) holds the same keys with a leading batch axis; ``index`` is int64 ``(B,)``. Pixels where

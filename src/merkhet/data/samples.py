@@ -187,7 +187,7 @@ def resolve_input(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, Sam
     shapes = np.asarray(samples.table[PREFIX + "shape"]).astype(str)
     shape = spec.shape or shape_from_text(_commonest(shapes))
     resolved = spec.model_copy(update={"shape": shape, "pixel_scale_arcsec": scale})
-    other = (shapes != shape_text(shape)) & (spec.fit != "center")
+    other = (shapes != shape_text(shape)) & (spec.fit not in ("center", "resize"))
     reasons = [
         f"image is {found} px; expected {shape_text(shape)} px. Crop or pad it about its center; training with "
         "input.fit=center does so"

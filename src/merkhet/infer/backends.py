@@ -16,7 +16,7 @@ from merkhet.data.sample import Batch
 from merkhet.errors import ConfigError
 from merkhet.infer.fold import fold_batch_norm, norms_left
 from merkhet.infer.openvino import OpenVINONetwork, convert
-from merkhet.infer.parts import InParts
+from merkhet.infer.parts import InBfloat16, InParts
 from merkhet.tasks.apply import apply_task, choose_device
 from merkhet.tasks.base import Task
 
@@ -43,7 +43,7 @@ class Backend:
     norms_left
         Batch norms that torch found no way to fold; they run as they were trained.
     difference
-        Largest difference of a probability from plain torch float32 on synthetic images; None for torch.
+        Largest difference of a probability from plain torch float32 on synthetic images; None for torch in float32.
     images
         How many synthetic images.
     """
@@ -71,7 +71,8 @@ def choose_backend(
     """Bring a task to a device and give it the network that runs fastest there.
 
     On a processor torch runs it with batch norms folded, channels last in memory, and a few images at a time; on
-    other devices with batch norms folded. OpenVINO takes the network alone: normalization and head stay in torch.
+    other devices with batch norms folded. OpenVINO takes the network alone: normalization and head stay in torch. In
+    bf16 the network alone is computed in bfloat16, by either.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def choose_backend(
     name
         ``torch``, or ``openvino`` for the processor.
     precision
-        ``bf16`` only with OpenVINO.
+        ``f32``, or ``bf16``: faster where the processor has it; how far it moves probabilities is measured.
     device
         See :func:`merkhet.tasks.apply.choose_device`.
 
@@ -98,19 +99,25 @@ def choose_backend(
             raise ConfigError(f"{what} {choice!r} is unknown; choose from {', '.join(get_args(known))}")
     if name == "openvino":
         return _use_openvino(task, spec=spec, precision=precision, device=device)
-    if precision != "f32":
-        raise ConfigError(f"precision {precision} needs backend openvino")
-    return _use_torch(task, spec=spec, device=choose_device(device))
+    return _use_torch(task, spec=spec, precision=precision, device=choose_device(device))
 
 
-def _use_torch(task: Task, *, spec: InputSpec, device: torch.device) -> Backend:
+def _use_torch(task: Task, *, spec: InputSpec, precision: Precision, device: torch.device) -> Backend:
+    batches = synthetic_batches(task, spec) if precision != "f32" else []
+    expected = answers(task, batches)
     left = 0
     for leaf in task.leaves():
         network = fold_batch_norm(leaf.network)
-        leaf.network = InParts(network, dims=spec.dims) if device.type == "cpu" else network
         left += norms_left(network)
+        if device.type == "cpu":
+            network = InParts(network, dims=spec.dims)
+        leaf.network = network if precision == "f32" else InBfloat16(network)
     task.to(device)
-    return Backend("torch", "f32", device, norms_left=left)
+    if precision == "f32":
+        return Backend("torch", "f32", device, norms_left=left)
+    difference = largest_difference(answers(task, batches, device=device), expected)
+    images = sum(len(batch["image"]) for batch in batches)
+    return Backend("torch", precision, device, norms_left=left, difference=difference, images=images)
 
 
 def _use_openvino(task: Task, *, spec: InputSpec, precision: Precision, device: str) -> Backend:
@@ -154,6 +161,7 @@ def synthetic_batches(task: Task, spec: InputSpec) -> list[Batch]:
             "image": wanted,
             "valid": torch.ones_like(wanted, dtype=torch.bool),
             "noise": torch.ones(size, spec.channels),
+            "scale": torch.full((size,), spec.pixel_scale_arcsec or 1.0),
             "index": torch.arange(size),
         }
         _, scale, offset = normalize(batch)
@@ -173,10 +181,14 @@ def _blobs(size: int, channels: int, shape: Sequence[int], rng: torch.Generator)
     return torch.randn(size, channels, *shape, generator=rng) + blob
 
 
-def answers(task: Task, batches: Sequence[Batch]) -> Answers:
-    """Return the numbers that a task answers, by column, for each batch."""
-    predictions = [prediction for _, prediction in apply_task(task, batches, device=torch.device("cpu"))]
-    return [{name: v for name, v in p.columns.items() if v.dtype.kind == "f"} for p in predictions]
+def answers(task: Task, batches: Sequence[Batch], *, device: torch.device | None = None) -> Answers:
+    """Return the numbers that a task answers, by column, for each batch; of maps, the probability of an object."""
+    predictions = [prediction for _, prediction in apply_task(task, batches, device=device or torch.device("cpu"))]
+    return [
+        {name: v for name, v in p.columns.items() if v.dtype.kind == "f"}
+        | {name: 1 / (1 + np.exp(-v)) for name, v in p.maps.items() if name == "logit"}
+        for p in predictions
+    ]
 
 
 def largest_difference(found: Answers, expected: Answers) -> float:

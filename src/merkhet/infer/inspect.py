@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from merkhet.bundle.spec import CARD, SPEC, find_bundle, is_packaged, packaged_models, read_spec
-from merkhet.config.bundle import BundleSpec
+from merkhet.config.bundle import BundleSpec, Provenance
 from merkhet.data.packed import PACK_HEADER, PACK_INDEX, read_header
 from merkhet.errors import InputError
 from merkhet.infer.inputs import IMAGE_SUFFIXES, is_table
@@ -67,10 +67,17 @@ def _describe_bundle(path: Path) -> Facts:
         "image": f"{spec.input.shape} px, fit {spec.input.fit}, bin {spec.input.bin}",
         "pixel scale": _scale(spec.input.pixel_scale_arcsec),
         "normalization": spec.normalize.kind,
-        "trained": f"{spec.provenance.created} on {spec.provenance.rows}, seed {spec.provenance.seed}",
+        "trained": _origin(spec.provenance),
         "reference": _reference_line(spec),
         "hash": spec.hash,
     }
+
+
+def _origin(provenance: Provenance) -> str:
+    """Say when the model was trained, on how many rows; or from what it was imported."""
+    if provenance.imported_from:
+        return f"elsewhere; imported {provenance.created} from {provenance.imported_from}"
+    return f"{provenance.created} on {provenance.rows}, seed {provenance.seed}"
 
 
 def _reference_line(spec: BundleSpec) -> str:

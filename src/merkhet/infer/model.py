@@ -13,6 +13,7 @@ from merkhet.bundle.store import load_bundle
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.inference import BackendName, Precision
 from merkhet.config.reference import Reference
+from merkhet.config.tasks import need_classifier
 from merkhet.data.arrays import FloatArray
 from merkhet.data.measured import NO_FILE, Measured, measure
 from merkhet.data.peak import peak_over_noise
@@ -46,6 +47,7 @@ class Ready:
     item: InputItem
     image: FloatArray
     noise: FloatArray
+    scale: float
     measured: Measured
     flags: int
     hdu: int
@@ -53,7 +55,13 @@ class Ready:
     @property
     def sample(self) -> Sample:
         """The sample as the network takes it."""
-        return {"image": self.image, "valid": np.isfinite(self.image), "noise": self.noise, "index": self.number}
+        return {
+            "image": self.image,
+            "valid": np.isfinite(self.image),
+            "noise": self.noise,
+            "scale": np.float32(self.scale),
+            "index": self.number,
+        }
 
 
 class TrainedModel:
@@ -79,6 +87,7 @@ class TrainedModel:
     ) -> None:
         bundle = load_bundle(folder)
         self.spec: BundleSpec = bundle.spec
+        need_classifier(self.spec.task, to="answer for whole images")
         self._task, self._novelty = bundle.task, bundle.novelty
         self.backend: Backend = choose_backend(
             self._task, spec=self.spec.input, name=backend, precision=precision, device=device
@@ -157,7 +166,16 @@ class TrainedModel:
         spec, measured = self.spec.input, measure(number, item.paths, pixels)
         image = conform(pixels.image, spec, where=item.paths[0])
         hdu = pixels.info.hdu if pixels.info else 0
-        return Ready(number, item, image, pixels.noise, measured, self._flags(pixels, measured, image), hdu)
+        return Ready(
+            number,
+            item,
+            image,
+            pixels.noise,
+            measured.scale * spec.bin,
+            measured,
+            self._flags(pixels, measured, image),
+            hdu,
+        )
 
     def _flags(self, pixels: Pixels, measured: Measured, image: FloatArray) -> int:
         spec, flags = self.spec.input, Flag(0)
@@ -165,7 +183,7 @@ class TrainedModel:
             flags |= Flag.INVALID_PIXELS
         if np.isnan(measured.ra):
             flags |= Flag.NO_WCS
-        if spec.shape is not None and pixels.image.shape[1:] != spec.shape and spec.fit == "center":
+        if spec.shape is not None and pixels.image.shape[1:] != spec.shape and spec.fit in ("center", "resize"):
             flags |= Flag.RESHAPED
         if _outside(measured.scale, _scale_range(self.spec), tolerance=SCALE_TOLERANCE):
             flags |= Flag.OTHER_SCALE
@@ -250,8 +268,8 @@ def load(
     backend
         ``torch``, or ``openvino``: two to four times as fast on the processor, compared with torch when it is loaded.
     precision
-        ``f32``, or with OpenVINO ``bf16``: faster, with probabilities that ``model.backend.difference`` says how far
-        off.
+        ``f32``, or ``bf16``: faster where the processor has it, with probabilities that ``model.backend.difference``
+        says how far off.
     hdu, plane
         Where images are in their files, if not where they were in the training data.
 

@@ -41,3 +41,22 @@ class InParts(nn.Module):
         step = images_per_part(x.shape[2:], cores=torch.get_num_threads())
         # A copy, for the memory of a single band is in both orders, and layers then take it for channels first.
         return torch.cat([self.network(part.clone(memory_format=self._format)) for part in torch.split(x, step)])
+
+
+class InBfloat16(nn.Module):
+    """A network computed in bfloat16, of float32 images and with float32 answers.
+
+    Parameters
+    ----------
+    network
+        Maps ``(B, C, *S)`` to one tensor; its weights are rounded.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network.to(torch.bfloat16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the network returns, rounded on the way."""
+        answer: Tensor = self.network(x.to(torch.bfloat16))
+        return answer.float()

@@ -17,12 +17,28 @@ class Flag(IntFlag):
     NO_WCS = 2
     """The image has no usable celestial WCS: ra and dec are NaN."""
     RESHAPED = 4
-    """The image was cropped or padded to the model's shape."""
+    """The image was cropped, padded or resized to the model's shape."""
     OTHER_SCALE = 8
     """The pixel scale is more than 5 % outside the range of the training images."""
     UNLIKE_TRAINING = 16
     """The novelty is above 1; or the sky noise is more than 25 % outside the range of the training images; or the
     brightest pixel over that noise is outside their range by more than a factor of two (an empty field, say)."""
+    EDGE = 32
+    """The object reaches beyond what was observed: the edge of the survey, or a hole in it."""
+    PARTIAL_TOP = 64
+    """Cut off towards larger y."""
+    PARTIAL_BOTTOM = 128
+    """Cut off towards smaller y."""
+    PARTIAL_LEFT = 256
+    """Cut off towards smaller x."""
+    PARTIAL_RIGHT = 512
+    """Cut off towards larger x."""
+    ESTIMATED_BACKGROUND = 1024
+    """No background map was given: the background is estimated from the image itself."""
+    NO_EXPOSURE = 2048
+    """No exposure map was given: the exposure is taken to be the same everywhere."""
+    BAD_COUNTS = 4096
+    """Some counts are negative (they are left out), or are no whole numbers, so that they are not Poisson counts."""
 
 
 def flags_description() -> str:

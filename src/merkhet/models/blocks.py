@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
-from merkhet.config.models import Activation, Norm
+from merkhet.config.models import Activation, HiddenNorm, Norm
 from merkhet.errors import ConfigError
 from merkhet.models.group_convolution import GroupConvolution
 
@@ -182,14 +182,15 @@ def conv_block(
     activation: Activation | None,
     kernel_size: int = 3,
     stride: int = 1,
+    bias: bool = False,
 ) -> list[nn.Module]:
     """Return convolution (padded by half the kernel), norm, activation; ``None`` leaves the activation out.
 
-    The convolution has a bias only where no norm follows, which would take it away again.
+    The convolution has a bias where no norm follows, which would take it away again, and where ``bias`` asks for one.
     """
     padding = kernel_size // 2
     block: list[nn.Module] = [
-        CONVOLUTION[dims](inputs, outputs, kernel_size, stride=stride, padding=padding, bias=norm == "none")
+        CONVOLUTION[dims](inputs, outputs, kernel_size, stride=stride, padding=padding, bias=bias or norm == "none")
     ]
     if norm == "batch":
         block.append(BATCH_NORM[dims](outputs))
@@ -201,15 +202,18 @@ def conv_block(
 
 
 def hidden_layers(
-    inputs: int, hidden: Iterable[int], *, activation: Activation, dropout: float
+    inputs: int, hidden: Iterable[int], *, activation: Activation, dropout: float, norm: HiddenNorm = "none"
 ) -> tuple[list[nn.Module], int]:
-    """Return fully connected layers, each with activation and dropout, and the length of what they give.
+    """Return fully connected layers, each with norm, activation and dropout, and the length of what they give.
 
     Without hidden layers the dropout acts on the inputs.
     """
     layers: list[nn.Module] = []
     for outputs in hidden:
-        layers += [nn.Linear(inputs, outputs), ACTIVATION[activation](), nn.Dropout(dropout)]
+        layers.append(nn.Linear(inputs, outputs))
+        if norm == "batch":
+            layers.append(nn.BatchNorm1d(outputs))
+        layers += [ACTIVATION[activation](), nn.Dropout(dropout)]
         inputs = outputs
     return layers or [nn.Dropout(dropout)], inputs
 

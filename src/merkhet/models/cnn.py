@@ -36,13 +36,18 @@ class CNN(VectorNetwork):
                     norm=config.norm,
                     activation=config.activation,
                     kernel_size=config.kernel_size,
+                    bias=config.conv_bias,
                 )
                 channels = width
             if config.squeeze_excite:
                 layers.append(SqueezeExcite(width, reduction=config.squeeze_excite))
             levels.append(nn.Sequential(*layers))
         hidden, out_features = hidden_layers(
-            channels, config.hidden, activation=config.activation, dropout=config.dropout
+            channels,
+            config.hidden,
+            activation=config.activation,
+            dropout=config.dropout,
+            norm=config.hidden_norm,
         )
         super().__init__(
             levels,

@@ -42,7 +42,8 @@ class Normalizer(nn.Module, ABC):
             image = image.float()
             good = valid & image.isfinite()
             x, scale, offset = self.normalize(image, good, batch)
-            return torch.where(good, x, 0.0), scale, offset
+            x = torch.where(good, x, 0.0)
+            return (perturb(x, **batch["normalized"]) if "normalized" in batch else x), scale, offset
 
     @abstractmethod
     def normalize(self, image: Tensor, good: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,6 +153,22 @@ class LogMinMax(Normalizer):
     def denormalize(self, y: Tensor, *, scale: Tensor, offset: Tensor) -> Tensor:
         """Return ``exp(y * scale + offset) - 1``; what was negative has become zero."""
         return torch.expm1(super().denormalize(y, scale=scale, offset=offset))
+
+
+def perturb(x: Tensor, *, noise: Tensor, brightness: Tensor) -> Tensor:
+    """Return images between 0 and 1 with noise, then brightness, cut off at 0 and 1 after each: the published order.
+
+    Parameters
+    ----------
+    x
+        Normalized images ``(B, C, *S)``.
+    noise
+        What is added, of that shape.
+    brightness
+        Relative change of each image, ``(B,)``.
+    """
+    factor = 1 + brightness.reshape(-1, *[1] * (x.ndim - 1))
+    return ((x + noise).clamp(0, 1) * factor).clamp(0, 1)
 
 
 def fit_normalization(

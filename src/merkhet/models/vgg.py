@@ -37,12 +37,13 @@ class VGG(VectorNetwork):
                     norm=config.norm,
                     activation=config.activation,
                     kernel_size=config.kernel_size,
+                    bias=config.conv_bias,
                 )
                 channels = width
             levels.append(nn.Sequential(*layers, MAX_POOL[dims](2)))
         pooled = channels * config.pooled_size**dims
         hidden, out_features = hidden_layers(
-            pooled, config.hidden, activation=config.activation, dropout=config.dropout
+            pooled, config.hidden, activation=config.activation, dropout=config.dropout, norm=config.hidden_norm
         )
         super().__init__(
             levels,

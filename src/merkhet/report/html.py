@@ -12,6 +12,7 @@ from astropy.table import Table
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from merkhet.config.tasks import need_classifier
 from merkhet.io.atomic import write_text
 from merkhet.report import folds, plots, provenance, splits, summary
 from merkhet.report.gallery import Chapter, Cutout, read_gallery
@@ -111,7 +112,7 @@ def _gallery(run: RunTables) -> list[tuple[Chapter, list[str]]]:
     chapters = read_gallery(
         run.galleries[split],
         predictions=run.predictions[split],
-        task=run.experiment.task,
+        task=need_classifier(run.experiment.task, to="show examples"),
         source=Run(run.folder).gallery(split),
     )
     return [(chapter, [_thumbnail(cutout) for cutout in chapter.cutouts]) for chapter in chapters]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from merkhet.config.tasks import need_classifier
 from merkhet.evaluate.answers import read_answers
 from merkhet.report.run import SPLITS, RunTables
 
@@ -72,7 +73,7 @@ def _tested(run: RunTables) -> dict[int, npt.NDArray[np.int64]]:
     """Return the test rows of each fold by class; nothing where the predictions are gone."""
     if "test" not in run.predictions:
         return {}
-    task, table = run.experiment.task, run.predictions["test"]
+    task, table = need_classifier(run.experiment.task, to="be scored by rows"), run.predictions["test"]
     answers = read_answers(table, mode=task.mode, classes=task.classes, threshold=task.threshold)
     return {fold.number: answers.truth[np.asarray(table["fold"]) == fold.number].sum(axis=0) for fold in run.folds}
 

@@ -174,7 +174,7 @@ def setup_rows(run: RunTables) -> list[tuple[str, str]]:
     scale = f", {spec.pixel_scale_arcsec:.4g}″ per pixel" if spec.pixel_scale_arcsec else ""
     chosen = "; ".join(f"{column}: {_condition(value)}" for column, value in data.where.items())
     rows = [
-        ("Task", f"{experiment.task.mode}: {', '.join(experiment.task.classes)}"),
+        ("Task", experiment.task.answers),
         ("Table", str(data.table) + (f", rows with {chosen}" if chosen else "")),
         ("Split", _split(run)),
         ("Input", f"{bands}; {shape}{scale}" + (f"; binned by {spec.bin}" if spec.bin > 1 else "")),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from merkhet.config.tasks import Classify
+from merkhet.config.tasks import Classify, categorize
 from merkhet.data.sample import Batch
 from merkhet.evaluate.temperature import fit_temperature
 from merkhet.tasks.base import Loss, Outputs, Prediction, Task, to_numpy
@@ -64,7 +64,8 @@ class ClassifyTask(Task):
         probabilities = to_numpy(self.probabilities(out["logits"]))
         columns: dict[str, npt.NDArray[Any]] = {}
         columns["label"], columns["probability"] = self._name(probabilities)
-        columns["category"] = self._categorize(columns["probability"])
+        graded = probabilities[:, 1] if self.config.categories_of == "positive" else columns["probability"]
+        columns["category"] = categorize(graded, self.config.categories, below=self.config.below)
         columns |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.config.classes)}
         return Prediction(columns)
 
@@ -107,11 +108,6 @@ class ClassifyTask(Task):
         else:
             code = probabilities.argmax(axis=1)
         return classes[code], probabilities[np.arange(len(code)), code]
-
-    def _categorize(self, probability: FloatArray) -> npt.NDArray[np.str_]:
-        steps = sorted(self.config.categories.items(), key=lambda item: item[1])
-        names = np.array([self.config.below, *(name for name, _ in steps)])
-        return names[np.searchsorted([step for _, step in steps], probability, side="right")]
 
     def _weights(self) -> Tensor | None:
         return self.class_weights  # type: ignore[return-value]

@@ -1,6 +1,6 @@
 """What a task reads from the sample table, and how its answers are scored against that."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from merkhet.data.dataset import TargetSource
 class Truth:
     """The truth of a task that has none in the table: every hook has a neutral answer.
 
+    ``by_sample`` says whether the answers for the rows of the table are what is scored after training.
+
     Parameters
     ----------
     config
@@ -20,6 +22,8 @@ class Truth:
     columns
         Which column holds what.
     """
+
+    by_sample: ClassVar[bool] = True
 
     def __init__(self, config: Any, columns: Columns) -> None:
         self.config = config

@@ -91,10 +91,13 @@ def prediction_table(
 def assess(
     bundle: Bundle, prepared: Prepared, run: Run, *, device: torch.device, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Predict and score validation and test rows; write their tables and ``metrics.json`` into the run."""
+    """Predict and score validation and test rows; write their tables and ``metrics.json`` into the run.
+
+    A task that is not scored by rows gets an empty ``metrics.json``.
+    """
     metrics = {}
     for side in ("val", "test"):
-        if not len(prepared.rows(side)):
+        if not (len(prepared.rows(side)) and prepared.truth.by_sample):
             continue
         table = _predict_side(bundle, prepared, side=side, device=device, progress=progress)
         write_table(table, run.predictions(side), overwrite=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from merkhet.config.tasks import need_classifier
 from merkhet.errors import ConfigError, InputError
 from merkhet.evaluate.paired import paired_bootstrap
 from merkhet.io.tables import read_table
@@ -33,5 +34,5 @@ def compare_runs(first: str | Path, second: str | Path, *, side: str = "test") -
         if not run.predictions(side).is_file():
             raise InputError(run.folder, f"no {run.predictions(side).name}", action="Train or evaluate the run first")
         tables.append(read_table(run.predictions(side)))
-    task = tasks[0]
+    task = need_classifier(tasks[0], to="be compared by rows")
     return paired_bootstrap(*tables, mode=task.mode, classes=task.classes, threshold=task.threshold)

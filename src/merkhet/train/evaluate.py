@@ -10,6 +10,7 @@ from merkhet.bundle.store import load_bundle
 from merkhet.config.data import Columns
 from merkhet.config.experiment import Experiment
 from merkhet.config.load import validate
+from merkhet.config.tasks import need_classifier
 from merkhet.data.dataset import SampleDataset
 from merkhet.data.measured import PREFIX
 from merkhet.data.samples import SampleTable, sample_ids
@@ -73,8 +74,9 @@ def evaluate_on_table(
     (``trained_on``: their scores lean high), and of how many others the id did (``trained_ids``).
     """
     bundle = load_bundle(model)
+    need_classifier(bundle.spec.task, to="be scored on a table of images")
     trained = validate(Experiment, bundle.spec.provenance.experiment, source=find_bundle(model))
-    data = trained.data.model_copy(update={"table": table, "root": root, "where": {}})
+    data = trained.data.model_copy(update={"table": table, "root": root, "where": {}, "negatives": None})
     experiment = with_absolute_paths(trained.model_copy(update={"data": data, "input": bundle.spec.input}))
     marker = Run(out).experiment_file.name
     run = Run(prepare_folder(out, marker=marker, overwrite=overwrite, inputs=(model, table, root)))

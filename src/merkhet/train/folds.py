@@ -7,6 +7,7 @@ from rich.console import Console
 from merkhet.config.data import Split
 from merkhet.config.experiment import Experiment
 from merkhet.config.load import validate
+from merkhet.config.tasks import need_classifier
 from merkhet.errors import ConfigError, InputError
 from merkhet.train.fit import fit_samples, open_run
 from merkhet.train.pooled import pool
@@ -44,6 +45,7 @@ def fit_folds(
     InputError
         See :func:`merkhet.train.fit.fit`.
     """
+    need_classifier(experiment.task, to="be scored in folds")
     run, experiment = Run(Path(out)), _with_folds(experiment, folds)
     _refuse_plain_run(run, resume=resume)
     experiment, samples = open_run(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.table import Table, vstack
 
-from merkhet.config.tasks import Classify
+from merkhet.config.tasks import Classify, need_classifier
 from merkhet.data.arrays import FloatArray, Rows
 from merkhet.data.measured import PREFIX
 from merkhet.data.pixels import conform
@@ -36,7 +36,7 @@ def gallery_table(predictions: Table, *, prepared: Prepared, rows: Rows) -> Tabl
         ``pixels``, float32 ``(y, x)``: the first of several bands, the mean along the depth of a cube, cropped or
         padded as for the network, but not binned for it.
     """
-    chosen = _choose(predictions, prepared.experiment.task)
+    chosen = _choose(predictions, need_classifier(prepared.experiment.task, to="show examples"))
     places = rows[chosen["row"]]
     pixels, block = _pixels(prepared, places)
     scale = np.asarray(prepared.samples.table[PREFIX + "scale"], dtype=float)[places]

@@ -8,6 +8,7 @@ from astropy.table import Table, vstack
 
 from merkhet.bundle.spec import read_spec
 from merkhet.config.bundle import BundleSpec
+from merkhet.config.tasks import need_classifier
 from merkhet.data.duplicates import duplicate_pixels
 from merkhet.data.measured import PREFIX
 from merkhet.errors import InputError
@@ -37,7 +38,11 @@ def pool(run: Run) -> dict[str, Any]:
     baselines = {
         name: _pool_tables([fold.baseline(name, "test") for fold in folds]) for name in folds[0].baseline_names("test")
     }
-    gallery = pool_galleries(predictions, [read_table(fold.gallery("test")) for fold in folds], task=experiment.task)
+    gallery = pool_galleries(
+        predictions,
+        [read_table(fold.gallery("test")) for fold in folds],
+        task=need_classifier(experiment.task, to="be pooled"),
+    )
     for path, table in {
         run.samples: samples,
         run.predictions("test"): predictions,

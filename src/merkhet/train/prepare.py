@@ -12,11 +12,13 @@ from astropy.table import Table
 from merkhet.bundle.spec import is_packaged
 from merkhet.bundle.store import build_task, load_bundle
 from merkhet.config.base import locate
+from merkhet.config.data import Negatives
 from merkhet.config.experiment import Experiment
 from merkhet.config.training import FineTune
 from merkhet.data.arrays import FloatArray, Rows
 from merkhet.data.dataset import SampleDataset
 from merkhet.data.measured import PREFIX
+from merkhet.data.negatives import add_negatives, label_positives
 from merkhet.data.samples import (
     SampleTable,
     load_samples,
@@ -79,12 +81,15 @@ def find_samples(
 
     The experiment comes back with what the samples decide: shape, units and scale of the input, how a pack was read.
     """
-    truth = make_truth(experiment)
-    samples = load_samples(experiment.data, experiment.input, needed=truth.needed, workers=workers, progress=progress)
+    truth, data = make_truth(experiment), experiment.data
+    needed = truth.needed if data.negatives is None else ()
+    samples = load_samples(data, experiment.input, needed=needed, workers=workers, progress=progress)
+    if data.negatives is not None:
+        samples = label_positives(samples, data.columns, classes=experiment.task.classes)
     bad, reasons = truth.unusable(samples.table)
     samples = reject_without_group(samples.reject(bad, reasons, stage="label"), experiment.data.columns)
     spec, samples = resolve_input(experiment.input, samples)
-    data = experiment.data.model_copy(update={"read": samples.read})
+    data = data.model_copy(update={"read": samples.read})
     return experiment.model_copy(update={"input": spec, "data": data}), samples
 
 
@@ -112,6 +117,9 @@ def prepare(experiment: Experiment, samples: SampleTable) -> Prepared:
     truth = make_truth(experiment)
     groups, strata = sample_groups(samples.table, columns), truth.strata(samples.table)
     sides = _divide(experiment, samples.table, groups, strata)
+    if experiment.data.negatives is not None:
+        experiment, samples, sides = _with_negatives(experiment, experiment.data.negatives, samples, sides)
+        groups, strata = sample_groups(samples.table, columns), truth.strata(samples.table)
     check_split(sides, groups, strata, source=str(samples.table.meta.get("source", "the table")))
     dataset = SampleDataset(samples, data=experiment.data, spec=experiment.input, targets=truth.targets(samples.table))
     train = np.flatnonzero(sides == "train")
@@ -122,6 +130,19 @@ def prepare(experiment: Experiment, samples: SampleTable) -> Prepared:
         }
     )
     return Prepared(resolved, samples, sides, make_truth(resolved), dataset)
+
+
+def _with_negatives(
+    experiment: Experiment, config: Negatives, samples: SampleTable, sides: npt.NDArray[np.str_]
+) -> tuple[Experiment, SampleTable, npt.NDArray[np.str_]]:
+    """Add the drawn samples; the experiment comes back with the seed that they were drawn by."""
+    if config.seed is None:
+        config = config.model_copy(update={"seed": experiment.seed})
+    data = experiment.data.model_copy(update={"negatives": config})
+    samples, sides = add_negatives(
+        samples, sides, config, columns=data.columns, classes=experiment.task.classes, spec=experiment.input
+    )
+    return experiment.model_copy(update={"data": data}), samples, sides
 
 
 def make_truth(experiment: Experiment) -> Truth:

@@ -62,7 +62,8 @@ def make_reference(task: Task, prepared: Prepared, *, device: torch.device) -> t
 def remarks(prepared: Prepared) -> list[str]:
     """Return what the user should know of the training rows before the network learns from them, one line each."""
     scales = _scale_range(prepared)
-    if scales is None or scales[1] <= SCALE_STEP * scales[0]:
+    told = prepared.experiment.normalize.kind == "counts"
+    if told or scales is None or scales[1] <= SCALE_STEP * scales[0]:
         return []
     return [
         f'training images differ in pixel scale, from {scales[0]:.3g}" to {scales[1]:.3g}": the network sees pixels, '

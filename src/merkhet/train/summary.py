@@ -8,8 +8,8 @@ from merkhet.train.run import Run
 def headline(run: Run) -> str:
     """Return the score on test rows (validation rows where there are none)."""
     metrics = run.read_metrics()
-    side = "test" if "test" in metrics else "val"
-    return f"{side}: {make_truth(run.read_experiment()).headline(metrics[side])}"
+    side, truth = "test" if "test" in metrics else "val", make_truth(run.read_experiment())
+    return f"{side}: {truth.headline(metrics[side])}" if truth.by_sample else truth.headline({})
 
 
 def reject_count(run: Run) -> int:
