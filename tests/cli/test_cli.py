@@ -12,7 +12,7 @@ from merkhet.io.tables import read_table
 from merkhet.recipes import load_recipe, recipe_names
 from tests.bundle.bundles import make_bundle
 
-VERBS = ["simulate", "pack", "train", "evaluate", "report", "predict", "inspect", "recipes"]
+VERBS = ["simulate", "pack", "train", "evaluate", "report", "predict", "import", "inspect", "recipes"]
 
 
 def run(capsys, *arguments):
@@ -58,6 +58,8 @@ def test_every_verb_teaches_with_an_example(capsys, verb):
             "no such file or folder; expected a path, or one of the package's models: radio-galaxies",
         ),
         (["recipes", "none"], "no such recipe"),
+        (["import", "w.pth", "x", "--as", "halo_fulle"], "halo_full"),
+        (["import", "w.pth", "x", "--as", "halo_full"], "w.pth: there is no such file"),
         (["predict", "x", "--no-such-option"], "no-such-option"),
         (["predict", "x", "y", "--batch-size", "0"], "--batch-size. Must be >= 1"),
         (["predict", "x", "y", "--plane", "-1"], "--plane. Must be >= 0"),

@@ -1,0 +1,121 @@
+"""Neighbors of a tile, condensed on disk: what a large object needs to know of the sky beyond the tile's edge."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from merkhet.errors import InputError
+from merkhet.io.atomic import atomic_path
+from merkhet.scan.footprints import Footprint, read_footprint
+from merkhet.scan.images import SkyTile, read_tile
+from merkhet.scan.listing import TileFiles
+from merkhet.scan.pyramid import Layers
+
+FIRST_LEVEL, LAST_LEVEL = 2, 6
+"""Levels of the maps that are kept."""
+
+MAX_PHOTONS = 2**19
+"""Pixels with photons that are kept; denser images are rebinned until they have no more."""
+
+_MAPS = ("exposure", "background", "observed")
+
+
+@dataclass(frozen=True, eq=False)
+class Photons:
+    """Pixels that hold photons: their 0-based coordinates at full resolution and their counts, float32 ``(n,)``."""
+
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
+    counts: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A tile of the survey as its neighbors see it: photons as a list, maps at a quarter of the resolution and less.
+
+    It is read and written to the scratch folder when it is first needed, by whichever process comes first; a tile
+    that cannot be read is an empty one here (its own turn tells why).
+
+    Attributes
+    ----------
+    files
+        The tile.
+    footprint
+        Where it lies.
+    folder
+        Scratch folder, shared by the processes of a scan.
+    hdu
+        HDU of the counts.
+    """
+
+    files: TileFiles
+    footprint: Footprint
+    folder: Path
+    hdu: int | str | None = None
+
+    @cached_property
+    def path(self) -> Path:
+        """Its file in the scratch folder."""
+        return self.folder / f"{zlib.crc32(str(self.files.image.absolute()).encode()):08x}-{self.files.image.name}.npz"
+
+    def photons(self) -> Photons:
+        """Return where its photons fell."""
+        with np.load(self._condensed()) as arrays:
+            return Photons(*(arrays[name] for name in ("x", "y", "counts")))
+
+    def maps(self, level: int) -> tuple[int, Layers]:
+        """Return the maps nearest in level to ``level`` and their level; there are no counts in them."""
+        nearest = min(max(level, FIRST_LEVEL), LAST_LEVEL)
+        with np.load(self._condensed()) as arrays:
+            exposure, background, observed = (arrays[f"{name}{nearest}"] for name in _MAPS)
+        return nearest, Layers(np.zeros_like(observed), exposure, background, observed)
+
+    def _condensed(self) -> Path:
+        if not self.path.is_file():
+            try:
+                arrays = condense(read_tile(self.files, hdu=self.hdu))
+            except InputError:
+                arrays = _nothing(self.footprint.shape)
+            with atomic_path(self.path) as temporary:
+                np.savez(temporary, allow_pickle=False, **arrays)
+        return self.path
+
+
+def survey_neighbors(
+    tiles: Sequence[TileFiles], *, folder: Path, hdu: int | str | None = None
+) -> list[Neighbor | None]:
+    """Return the tiles of a survey as each other's neighbors; None for one without a place on the sky."""
+    places = [(files, read_footprint(files, hdu=hdu)) for files in tiles]
+    return [None if place is None else Neighbor(files, place, folder, hdu) for files, place in places]
+
+
+def condense(tile: SkyTile) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what a tile's neighbors may need of it, by name."""
+    layers = tile.layers()
+    arrays = _photons(layers)
+    for level in range(1, LAST_LEVEL + 1):
+        layers = layers.halved()
+        if level >= FIRST_LEVEL:
+            arrays |= {f"{name}{level}": getattr(layers, name) for name in _MAPS}
+    return arrays
+
+
+def _photons(layers: Layers) -> dict[str, npt.NDArray[np.float32]]:
+    width = 1
+    while np.count_nonzero(layers.counts) > MAX_PHOTONS:
+        layers, width = layers.halved(), 2 * width
+    y, x = (np.float32(place * width + (width - 1) / 2) for place in np.nonzero(layers.counts))
+    return {"x": x, "y": y, "counts": layers.counts[layers.counts != 0]}
+
+
+def _nothing(shape: tuple[int, int]) -> dict[str, npt.NDArray[np.float32]]:
+    arrays = dict.fromkeys(("x", "y", "counts"), np.zeros(0, dtype=np.float32))
+    for level in range(FIRST_LEVEL, LAST_LEVEL + 1):
+        empty = np.zeros([-(-n // 2**level) for n in shape], dtype=np.float32)
+        arrays |= {f"{name}{level}": empty for name in _MAPS}
+    return arrays

@@ -1,0 +1,63 @@
+"""The photon-conserving pyramid: each level holds the sums of 2 x 2 pixels of the one below."""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+FloatImage = npt.NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Counts and their maps at one resolution; arrays ``(y, x)``, 0 where nothing was observed.
+
+    Attributes
+    ----------
+    counts, background
+        Photons and expected photons per pixel.
+    exposure
+        Mean exposure of those pixels of full resolution that were observed, in seconds.
+    observed
+        Area that was observed, in pixels of full resolution; a pixel is valid where this is above 0.
+    """
+
+    counts: FloatImage
+    exposure: FloatImage
+    background: FloatImage
+    observed: FloatImage
+
+    @property
+    def valid(self) -> npt.NDArray[np.bool_]:
+        """Where anything was observed."""
+        return np.asarray(self.observed > 0)
+
+    def halved(self) -> "Layers":
+        """Return the next level: half as many pixels along each axis, rounded up."""
+        observed = block_sum(self.observed, 2)
+        seconds = block_sum(self.exposure * self.observed, 2)
+        return replace(
+            self,
+            counts=block_sum(self.counts, 2),
+            background=block_sum(self.background, 2),
+            exposure=np.divide(seconds, observed, out=np.zeros_like(seconds), where=observed > 0),
+            observed=observed,
+        )
+
+    def padded(self, before: tuple[int, int], after: tuple[int, int]) -> "Layers":
+        """Return the same with empty rows and columns around; ``(y, x)`` each."""
+        width = tuple(zip(before, after, strict=True))
+        layers = (np.pad(image, width) for image in (self.counts, self.exposure, self.background, self.observed))
+        return Layers(*layers)
+
+
+def block_sum(image: npt.NDArray[Real], factor: int) -> npt.NDArray[Real]:
+    """Return the sums of blocks of ``factor`` by ``factor`` pixels; what is missing at the far edges counts as 0."""
+    padding = [(0, -n % factor) for n in image.shape]
+    padded = np.pad(image, padding) if any(after for _, after in padding) else image
+    rows, columns = padded.shape
+    # One axis after the other: a sum over two axes of a 4-D view at once is several times slower.
+    half = padded.reshape(rows // factor, factor, columns).sum(axis=1)
+    return np.asarray(half.reshape(rows // factor, columns // factor, factor).sum(axis=2))

@@ -1,0 +1,42 @@
+"""Blocks of one shape cover an image once, aligned, with their context."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merkhet.scan.tiles import cut, plan_blocks
+
+
+@given(
+    shape=st.lists(st.integers(1, 90), min_size=1, max_size=3),
+    side=st.integers(8, 100),
+    align=st.sampled_from([1, 4, 8]),
+    context=st.integers(0, 20),
+)
+def test_every_pixel_has_one_owner_and_all_its_context(shape, side, align, context):
+    plan = plan_blocks(shape, side=side, context=context, align=align)
+    owners = np.zeros([-(-n // c) * c for n, c in zip(shape, plan.core, strict=True)], dtype=int)
+    for block in plan.blocks():
+        owners[block.core] += 1
+        for core, outer in zip(block.core, block.outer, strict=True):
+            assert core.start % align == core.stop % align == outer.start % align == 0
+            assert core.start - outer.start >= context and outer.stop - core.stop >= context
+        assert tuple(part.stop - part.start for part in block.outer) == plan.outer
+    assert (owners == 1).all()
+    assert all(c <= side for c in plan.core)
+    assert all(f - n < align * -(-n // c) for f, n, c in zip(owners.shape, shape, plan.core, strict=True))
+
+
+@given(st.integers(-30, 30), st.integers(1, 40), st.integers(-30, 30), st.integers(1, 40))
+def test_what_lies_beyond_the_image_is_cut_as_zero(y, height, x, width):
+    image = np.arange(1, 21 * 17 + 1).reshape(21, 17)
+    padded = np.pad(image, 80)
+    expected = padded[80 + y : 80 + y + height, 80 + x : 80 + x + width]
+    np.testing.assert_array_equal(cut(image, (slice(y, y + height), slice(x, x + width))), expected)
+
+
+@pytest.mark.parametrize("bad", [{"shape": (0, 4), "side": 8}, {"shape": (4, 4), "side": 4, "align": 8}])
+def test_a_plan_that_cannot_be_is_refused(bad):
+    with pytest.raises(ValueError, match="blocks of"):
+        plan_blocks(bad.pop("shape"), context=0, **bad)
