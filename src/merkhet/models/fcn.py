@@ -83,16 +83,18 @@ class _Level(nn.Module):
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
         """Map ``(B, C, 2 h, 2 w)`` to ``(B, outputs, h, w)``, zero where ``inside`` ``(B, 1, h, w)`` is."""
         for step in self.steps:
-            x = step(x) * inside
+            x = step(x)
+            x = x * inside if torch.is_grad_enabled() else x.mul_(inside)
         return x
 
 
 def _convolution(inputs: int, outputs: int, *, halve: bool, config: schemas.FCN) -> list[nn.Module]:
     """Return convolution, norm, activation. Kernels of 4 that halve the image are centered on the cells they make."""
-    if not halve:
-        return conv_block(inputs, outputs, dims=2, norm=config.norm, activation=config.activation)
     block = conv_block(inputs, outputs, dims=2, norm=config.norm, activation=config.activation)
-    block[0] = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=config.norm == "none")
+    if halve:
+        block[0] = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=config.norm == "none")
+    if isinstance(block[-1], nn.ReLU):
+        block[-1] = nn.ReLU(inplace=True)
     return block
 
 

@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from merkhet.bundle.store import Bundle, load_bundle
 from merkhet.config.inference import BackendName, Precision
+from merkhet.config.inputs import InputSpec
 from merkhet.config.tasks import Detect
 from merkhet.data.sample import Batch
 from merkhet.errors import ConfigError
@@ -86,7 +87,7 @@ class DenseDetector:
         self.labels = self._config.classes
         self._most_px = MOST_SIZE * self._config.radius_px[1]
         self.backend: Backend = choose_backend(
-            self._task, spec=bundle.spec.input, name=backend, precision=precision, device=device
+            self._task, spec=_of_any_size(bundle.spec.input), name=backend, precision=precision, device=device
         )
 
     def detect(self, field: Field) -> Found:
@@ -137,6 +138,11 @@ class DenseDetector:
         batch = _make_batch(seen, blocks)
         ((_, prediction),) = apply_task(self._task, [batch], device=self.backend.device)
         return prediction.maps
+
+
+def _of_any_size(spec: InputSpec) -> InputSpec:
+    """Return what the network takes here: blocks of other sizes than the patches that it learned from."""
+    return spec.model_copy(update={"fit": "any"})
 
 
 def _detects(bundle: Bundle, *, name: str) -> tuple[ScanSpec, Detect]:
