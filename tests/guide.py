@@ -35,6 +35,8 @@ PAGES = (
     "own_model",
     "folds",
     "radio_galaxies",
+    "scan",
+    "halos",
 )
 """Pages with examples, in the order in which they build on each other; the others hold none that is run."""
 RUN = ("bash", "python")

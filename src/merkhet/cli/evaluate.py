@@ -14,28 +14,42 @@ def evaluate(
     root: Path | None = None,
     out: Path | None = None,
     against: Path | None = None,
+    truth: Path | None = None,
+    tiles: Path | None = None,
+    separate: bool = False,
     device: str = "auto",
     workers: AtLeastOne = 1,
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
 ) -> int:
-    """Score a trained model: on the validation and test rows of its run, or on a labelled table of your own.
+    """Score a trained model, on the validation and test rows of its run or on a labelled table; or a catalog of a scan.
 
     Example: merkhet evaluate run --table other_survey.csv --out scores
+
+    Example: merkhet evaluate halos.ecsv --truth sky/truth.ecsv --tiles sky/tiles.csv --against boxes.ecsv --out scores
 
     Parameters
     ----------
     run
-        Run folder made by merkhet train; with --table a bundle folder serves as well.
+        Run folder made by merkhet train; with --table a bundle folder serves as well. With --truth, the catalog of
+        merkhet scan, or any table with ra, dec and probability.
     table
         Labelled table with the same columns as the training table. Every row of it is scored.
     root
         Folder that the table's relative paths start from.
     out
-        Folder to make for the scores of --table. The run's own scores are renewed in the run.
+        Folder to make for the scores of --table or --truth. The run's own scores are renewed in the run.
     against
         Another run that was scored on the same rows: every score of both, their difference and its interval, without
-        scoring anew. Lower is better for log_loss, brier, ece and rmsce.
+        scoring anew. Lower is better for log_loss, brier, ece and rmsce. With --truth, another catalog of the same
+        tiles: completeness of both at equal rates of false alarms.
+    truth
+        Table of what is truly there, as merkhet simulate and merkhet inject write it: ra, dec, kind, label, snr, size.
+        A detection is a hit within 1 arcmin, or within half of the true size if that is larger.
+    tiles
+        Table of the tiles that were scanned, beside --truth: image and, if there are any, exposure.
+    separate
+        The tiles share no sky, though they show the same part of it: the copies that merkhet inject makes.
     device
         auto, cpu, cuda, cuda:1 or mps.
     workers
@@ -49,6 +63,17 @@ def evaluate(
     from merkhet.train.evaluate import evaluate_on_table, evaluate_run
     from merkhet.train.summary import headline, reject_count
 
+    if (truth is None) != (tiles is None):
+        raise ConfigError("--truth and --tiles go together: false alarms are counted per tile and square degree")
+    if truth is not None and tiles is not None:
+        from merkhet.cli.detection import DetectionFiles, evaluate_catalog
+
+        if table is not None or root is not None:
+            raise ConfigError("--table and --root score a trained model; they do not go with --truth")
+        places = DetectionFiles(run, truth=truth, tiles=tiles, against=against, out=out)
+        return evaluate_catalog(places, separate=separate, overwrite=overwrite, output=output)
+    if separate:
+        raise ConfigError("--separate goes with --truth and --tiles")
     if (table is None) != (out is None):
         raise ConfigError("--table and --out go together: the scores of another table get a folder of their own")
     if against is not None:

@@ -10,12 +10,18 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from merkhet import __version__
+from merkhet.cli.bin import bin_
+from merkhet.cli.calibrate import calibrate
 from merkhet.cli.evaluate import evaluate
+from merkhet.cli.import_ import import_
+from merkhet.cli.inject import inject
 from merkhet.cli.inspect import inspect
 from merkhet.cli.pack import pack
+from merkhet.cli.patches import patches
 from merkhet.cli.predict import predict
 from merkhet.cli.recipes import recipes
 from merkhet.cli.report import report
+from merkhet.cli.scan import scan
 from merkhet.cli.simulate import simulate
 from merkhet.cli.train import train
 from merkhet.errors import MerkhetError
@@ -34,7 +40,22 @@ Exit codes: 0 done; 1 a fault of Merkhet; 2 wrong usage, configuration or input;
 rejected (their table is named); 130 interrupted.
 """
 
-VERBS = (simulate, pack, train, evaluate, report, predict, inspect, recipes)
+VERBS = (
+    simulate,
+    pack,
+    patches,
+    train,
+    calibrate,
+    evaluate,
+    report,
+    predict,
+    scan,
+    inject,
+    bin_,
+    import_,
+    inspect,
+    recipes,
+)
 
 app = App(
     name="merkhet",
@@ -45,7 +66,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # main answers it
 )
 for verb in VERBS:
-    app.command(verb)
+    app.command(verb, name=verb.__name__.rstrip("_"))  # import is a word of Python's
 
 
 # Idle OpenMP threads that spin are 5 % faster alone and 2.5 times slower beside one busy process (torch 2.13, 2 cores).
