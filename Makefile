@@ -1,4 +1,4 @@
-# make demo   set up, then simulate -> pack -> train -> evaluate -> predict -> report
+# make demo   set up, then simulate a survey -> patches -> train a detector -> scan -> catalog, page, scores
 # make test   set up, then lint, types and all tests
 # make docs   build the guide
 # make bench  measure the speed claims
@@ -23,17 +23,17 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: env
 	rm -rf demo
-	$(BIN)/merkhet simulate radio_galaxies demo/sky --n 2000 --seed 1
-	$(BIN)/merkhet simulate radio_galaxies demo/new --n 60 --seed 2
-	$(BIN)/merkhet pack demo/sky/catalog.csv demo/pack
-	$(BIN)/merkhet train radio_galaxies data.table=demo/pack --out demo/run
-	$(BIN)/merkhet evaluate demo/run
-	$(BIN)/merkhet predict demo/run demo/new/images --out demo/catalog.ecsv --write-header
-	$(BIN)/merkhet report demo/run
+	$(BIN)/merkhet simulate halo_survey demo/learn --tiles 10 --crowding 6 --overlap 0 --seed 1
+	$(BIN)/merkhet simulate halo_survey demo/sky --tiles 3 --seed 2
+	$(BIN)/merkhet patches demo/learn/tiles.csv --out demo/patches
+	$(BIN)/merkhet train halo_scan data.table=demo/patches --out demo/run train.epochs=10
+	$(BIN)/merkhet scan demo/run demo/sky/tiles.csv --out demo/halos.ecsv
+	$(BIN)/merkhet evaluate demo/halos.ecsv --truth demo/sky/truth.ecsv --tiles demo/sky/tiles.csv --out demo/scores
 	@echo
-	@echo "report:  demo/run/report.html"
-	@echo "catalog: demo/catalog.ecsv   (rejects: demo/catalog_rejects.csv)"
-	@echo "model:   demo/run/bundle"
+	@echo "page:    demo/halos.html      the survey with what was found, and the photons of each detection"
+	@echo "catalog: demo/halos.ecsv      (rejects: demo/halos_rejects.csv, regions for DS9: demo/halos.reg)"
+	@echo "scores:  demo/scores          against the truth of the simulation"
+	@echo "model:   demo/run/bundle      (report: demo/run/report.html)"
 
 lint: env
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The README's first session, small: simulate, pack, train, evaluate, predict, report."""
+"""The README's first sessions, small: from a simulation to scores, of cutouts and of a survey."""
 
 import json
 
@@ -33,6 +33,35 @@ def test_the_first_session(tmp_path):
     assert "pixel statistics" in page
     assert "Reliability" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+@pytest.mark.slow
+def test_a_survey(tmp_path):
+    learn, sky, catalog = tmp_path / "learn", tmp_path / "sky", tmp_path / "halos.ecsv"
+
+    def merkhet(*arguments: object) -> None:
+        assert main([*map(str, arguments), "--quiet"]) == 0
+
+    merkhet("simulate", "halo_survey", learn, "--tiles", 3, "--size", 400, "--crowding", 10, "--seed", 1)
+    merkhet("simulate", "halo_survey", sky, "--tiles", 1, "--size", 400, "--seed", 2)
+    merkhet("patches", learn / "tiles.csv", "--out", tmp_path / "patches", "--size", 64, "--levels", 3)
+    options = ("train.epochs=1", "model.widths=[4,4,4,4]", "task.levels=3", "train.accelerator=cpu", "split.val=0.3")
+    merkhet(
+        "train",
+        "halo_scan",
+        f"data.table={tmp_path / 'patches'}",
+        *options,
+        "split.train=0.7",
+        "--out",
+        tmp_path / "run",
+    )
+    merkhet("scan", tmp_path / "run", sky / "tiles.csv", "--out", catalog, "--threshold", 0.001)
+    scores = tmp_path / "scores"
+    merkhet("evaluate", catalog, "--truth", sky / "truth.ecsv", "--tiles", sky / "tiles.csv", "--out", scores)
+    assert "halo_scan" in (tmp_path / "run" / "report.html").read_text()
+    assert "probability" in read_table(catalog).colnames
+    (scored,) = json.loads((scores / "metrics.json").read_text())["catalogs"].values()
+    assert scored["n_tiles"] == 1
 
 
 @pytest.mark.real

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from astropy.table import Table
 from matplotlib.figure import Figure
 
-from merkhet.evaluate.detection import CURVE_SAMPLES
+from merkhet.evaluate.detection import CURVE_PER_TILE, CURVE_SAMPLES
 from merkhet.evaluate.matching import Outcome
 from merkhet.evaluate.operating import SNR_EDGES, Matched
 from merkhet.io.atomic import write_text
@@ -116,6 +116,7 @@ def completeness_plot(scores: Mapping[str, Mapping[str, Any]], *, save_path: Pat
         spread = np.nan_to_num([value - low, high - value])
         axes.errorbar(middle, value, yerr=spread, marker="o", markersize=4, capsize=2, label=plain(name), **line(k))
     axes.set(xscale="log", xlabel="true signal to noise ratio", ylabel="completeness", ylim=(-0.02, 1.02))
+    axes.set_xlim(edges[0], edges[-1])  # where there is no source at all, as well
     ticks = [*SNR_EDGES]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
@@ -145,6 +146,7 @@ def operating_curve_plot(scores: Mapping[str, Mapping[str, Any]], *, save_path: 
             axes.plot(rate, value, drawstyle="steps-post", label=plain(name), **line(k))
             axes.fill_between(rate, low, high, step="post", alpha=0.2, color=line(k)["color"], linewidth=0)
         axes.set(xscale="log", xlabel="false alarms per tile", ylim=(-0.02, 1.02), title=_TITLES[sample])
+        axes.set_xlim(CURVE_PER_TILE[0], CURVE_PER_TILE[-1])
     panels[0].set_ylabel("completeness")
     panels[-1].legend(loc="lower right")
     return saved(figure, save_path)

@@ -115,11 +115,12 @@ def read_tile(files: TileFiles, *, hdu: int | str | None = None) -> SkyTile:
         valid &= background >= 0
     if not valid.any():
         raise InputError(files.image, "has no valid pixel: everywhere the counts are no numbers or the exposure is 0")
-    counts[~valid] = exposure[~valid] = 0
+    for values in (counts, exposure):
+        np.copyto(values, 0, where=~valid)
     if background is None:
         flags |= Flag.ESTIMATED_BACKGROUND
         background = estimate_background(counts, exposure=exposure)
-    background[~valid] = 0
+    np.copyto(background, 0, where=~valid)
     if info.wcs is None:
         flags |= Flag.NO_WCS
     return SkyTile(
@@ -149,10 +150,12 @@ def _check_counts(image: FloatImage, info: ImageInfo) -> None:
 
 
 def _clean_counts(image: FloatImage) -> tuple[FloatImage, BoolImage, Flag]:
-    """Return counts without what is none, where they are valid, and what is wrong with them."""
+    """Return counts without what is none (``image``, changed in place), where they are valid, and what is wrong."""
     valid = np.isfinite(image) & (image > -1)
-    counts = np.where(valid, np.maximum(image, 0), 0).astype(np.float32)
-    odd = bool(np.any(image < 0)) or bool(np.any(np.abs(counts - np.rint(counts)) > _WHOLE))
+    odd = bool(np.any(image < 0))
+    counts = np.maximum(image, 0, out=image)
+    np.copyto(counts, 0, where=~valid)
+    odd = odd or bool(np.any(np.abs(counts - np.rint(counts)) > _WHOLE))
     return counts, valid, Flag.BAD_COUNTS if odd else Flag(0)
 
 

@@ -55,9 +55,18 @@ class Layers:
 
 def block_sum(image: npt.NDArray[Real], factor: int) -> npt.NDArray[Real]:
     """Return the sums of blocks of ``factor`` by ``factor`` pixels; what is missing at the far edges counts as 0."""
-    padding = [(0, -n % factor) for n in image.shape]
-    padded = np.pad(image, padding) if any(after for _, after in padding) else image
-    rows, columns = padded.shape
+    while factor % 2 == 0:  # numpy sums over an axis of 2 ten times more slowly than it adds slices
+        even = _whole(image, 2)
+        half = even[::2] + even[1::2]
+        image, factor = half[:, ::2] + half[:, 1::2], factor // 2
+    whole = _whole(image, factor)
+    rows, columns = whole.shape
     # One axis after the other: a sum over two axes of a 4-D view at once is several times slower.
-    half = padded.reshape(rows // factor, factor, columns).sum(axis=1)
+    half = whole.reshape(rows // factor, factor, columns).sum(axis=1)
     return np.asarray(half.reshape(rows // factor, columns // factor, factor).sum(axis=2))
+
+
+def _whole(image: npt.NDArray[Real], factor: int) -> npt.NDArray[Real]:
+    """Return an image with zeros at the far edges that make it a whole number of blocks."""
+    padding = [(0, -n % factor) for n in image.shape]
+    return np.pad(image, padding) if any(after for _, after in padding) else image
