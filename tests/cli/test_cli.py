@@ -8,11 +8,12 @@ import pytest
 
 from merkhet import __version__
 from merkhet.cli import main
+from merkhet.cli.main import VERBS as FUNCTIONS
 from merkhet.io.tables import read_table
 from merkhet.recipes import load_recipe, recipe_names
 from tests.bundle.bundles import make_bundle
 
-VERBS = ["simulate", "pack", "train", "evaluate", "report", "predict", "import", "inspect", "recipes"]
+VERBS = [verb.__name__.rstrip("_") for verb in FUNCTIONS]
 
 
 def run(capsys, *arguments):
@@ -55,7 +56,7 @@ def test_every_verb_teaches_with_an_example(capsys, verb):
         (["report", "nothing"], "nothing"),
         (
             ["inspect", "nothing"],
-            "no such file or folder; expected a path, or one of the package's models: radio-galaxies",
+            "no such file or folder; expected a path, or one of the package's models: halo-scan-lite, radio-galaxies",
         ),
         (["recipes", "none"], "no such recipe"),
         (["import", "w.pth", "x", "--as", "halo_fulle"], "halo_full"),

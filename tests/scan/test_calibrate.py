@@ -42,8 +42,30 @@ def rows_of(rng, n):
 
 def test_finds_the_weights_of_the_scales():
     table, real = rows_of(np.random.default_rng(0), 20_000)
-    fitted = fit_combination(table, real, least=-8)
-    assert (fitted.bias, fitted.own, fitted.finer, fitted.coarser) == pytest.approx((-1, 1.5, 0.5, 0), abs=0.1)
+    level = np.arange(20_000) % 2
+    fitted = fit_combination(table, real, level=level, levels=3, least=-8)
+    assert fitted.bias[:2] == pytest.approx((-1, -1), abs=0.15)
+    assert fitted.own[:2] == pytest.approx((1.5, 1.5), abs=0.15)
+    assert (fitted.finer, fitted.coarser) == pytest.approx((0.5, 0), abs=0.1)
+
+
+def test_a_level_that_is_too_sure_of_itself_is_believed_less():
+    table, real = rows_of(np.random.default_rng(0), 20_000)
+    level = np.arange(20_000) % 2
+    table["score"] = np.where(level == 1, 5 * np.asarray(table["score"]) + 4, table["score"])
+    fitted = fit_combination(table, real, level=level, levels=2, least=-100)
+    task = TASK.model_copy(update={"combination": fitted})
+    scores = [np.asarray(table[name]) for name in ("score", "score_finer", "score_coarser")]
+    probability = task.probability(*scores, level=level)
+    for which in (0, 1):
+        assert probability[level == which].mean() == pytest.approx(real[level == which].mean(), abs=0.01)
+    assert fitted.own[1] == pytest.approx(fitted.own[0] / 5, rel=0.2)
+
+
+def test_a_level_without_objects_is_as_the_others():
+    table, real = rows_of(np.random.default_rng(0), 2000)
+    fitted = fit_combination(table, real, level=np.zeros(2000, dtype=int), levels=2, least=-8)
+    assert fitted.own[1] == pytest.approx(fitted.own[0], rel=0.6)
 
 
 def test_a_scale_that_does_not_exist_counts_as_the_least():
@@ -51,7 +73,9 @@ def test_a_scale_that_does_not_exist_counts_as_the_least():
     missing = table.copy()
     missing["score_coarser"] = np.nan
     table["score_coarser"] = -4.0
-    assert fit_combination(missing, real, least=-4) == fit_combination(table, real, least=-4)
+    level = np.zeros(2000, dtype=int)
+    first, second = (fit_combination(rows, real, level=level, levels=1, least=-4) for rows in (missing, table))
+    assert first == second
 
 
 def test_false_alarms_are_counted():
@@ -90,6 +114,7 @@ def survey(tmp_path):
     rows = Table({"ra": [*sky.ra.deg, *false.ra.deg], "dec": [*sky.dec.deg, *false.dec.deg]})
     rows["score"] = np.concatenate([rng.normal(2, 1.5, 60), rng.normal(-1, 1.5, 200)])
     rows["score_finer"], rows["score_coarser"] = np.nan, rng.normal(0, 1, 260)
+    rows["scale_px"] = np.where(np.arange(260) % 2, 16.0, 32.0)
     rows["probability"], rows["size_arcsec"] = 1 / (1 + np.exp(-rows["score"])), 60.0
     return tmp_path, rows
 
@@ -123,7 +148,8 @@ def test_a_bundle_learns_what_its_answers_are_worth(survey, monkeypatch):
     assert spec.hash == done.spec.hash != before.hash
     assert isinstance(spec.task, Detect)
     assert spec.task.false_alarms is not None
-    probability = spec.task.probability(rows["score"], rows["score_finer"], rows["score_coarser"])
+    level = np.log2(np.asarray(rows["scale_px"]) / 16)
+    probability = spec.task.probability(rows["score"], rows["score_finer"], rows["score_coarser"], level=level)
     assert probability.sum() == pytest.approx(60, rel=0.02), "as many are expected as were found"
     assert spec.task.false_alarms.at(0.0) == pytest.approx(200 / done.square_degrees)
     after = load_file(folder / "bundle" / "weights.safetensors")

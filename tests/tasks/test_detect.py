@@ -145,10 +145,14 @@ def test_learns_to_find_a_blob():
 
 
 def test_probability_combines_scales_and_takes_no_maximum():
-    config = Detect(classes=("a",), combination=Combination(bias=-1, own=1.0, finer=0.5, coarser=0.25, least=-4))
-    assert config.probability(2, 1, -2) == pytest.approx(1 / (1 + np.exp(-(-1 + 2 + 0.5 - 0.5))))
-    assert config.probability(2, np.nan, -9) == pytest.approx(config.probability(2, -4, -4))
-    assert config.probability(2, -3, 0) < config.probability(2, 2, 0), "another scale that says no must count"
+    config = Detect(
+        classes=("a",), combination=Combination(bias=(-1.0,), own=(1.0, 0.5), finer=0.5, coarser=0.25, least=-4)
+    )
+    assert config.probability(2, 1, -2, level=0) == pytest.approx(1 / (1 + np.exp(-(-1 + 2 + 0.5 - 0.5))))
+    assert config.probability(2, 1, -2, level=6) == pytest.approx(1 / (1 + np.exp(-(-1 + 1 + 0.5 - 0.5))))
+    assert config.probability(2, np.nan, -9, level=0) == pytest.approx(config.probability(2, -4, -4, level=0))
+    other = config.probability([2, 2], [-3, 2], [0, 0], level=[0, 0])
+    assert other[0] < other[1], "another scale that says no must count"
 
 
 def test_false_alarms_are_read_off_the_curve():

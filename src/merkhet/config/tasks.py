@@ -118,11 +118,12 @@ class Combination(Config):
     """Logistic combination of what the network says of an object at its own scale and at the two beside it.
 
     The probability is ``1 / (1 + exp(-(bias + own l0 + finer l1 + coarser l2)))`` of the logits; a scale that does not
-    exist, and logits below ``least``, count as ``least``. Fitted on scanned images by ``merkhet calibrate``.
+    exist, and logits below ``least``, count as ``least``. ``bias`` and ``own`` have one number per level, or one for
+    all: a network is not equally sure of itself at all sizes. Fitted on scanned images by ``merkhet calibrate``.
     """
 
-    bias: float = 0.0
-    own: float = 1.0
+    bias: tuple[float, ...] = Field((0.0,), min_length=1)
+    own: tuple[float, ...] = Field((1.0,), min_length=1)
     finer: float = 0.0
     coarser: float = 0.0
     least: float = -8.0
@@ -201,14 +202,19 @@ class Detect(Task):
         """The kinds, in order."""
         return f"detect: {', '.join(self.classes)}"
 
-    def probability(self, own: npt.ArrayLike, finer: npt.ArrayLike, coarser: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return calibrated probabilities of logits at the object's own, the finer and the coarser scale."""
+    def probability(
+        self, own: npt.ArrayLike, finer: npt.ArrayLike, coarser: npt.ArrayLike, *, level: npt.ArrayLike
+    ) -> npt.NDArray[np.float64]:
+        """Return calibrated probabilities of logits at the object's own level, the finer and the coarser one."""
         c = self.combination
         l0, l1, l2 = (
             np.maximum(np.nan_to_num(np.asarray(logit, dtype=float), nan=c.least), c.least)
             for logit in (own, finer, coarser)
         )
-        return np.asarray(1 / (1 + np.exp(-(c.bias + c.own * l0 + c.finer * l1 + c.coarser * l2))))
+        bias, weight = (
+            np.asarray(values)[np.clip(np.asarray(level, dtype=int), 0, len(values) - 1)] for values in (c.bias, c.own)
+        )
+        return np.asarray(1 / (1 + np.exp(-(bias + weight * l0 + c.finer * l1 + c.coarser * l2))))
 
     def category(self, probability: npt.ArrayLike) -> npt.NDArray[np.str_]:
         """Name the step that each probability has reached."""

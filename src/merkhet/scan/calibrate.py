@@ -21,6 +21,7 @@ from merkhet.evaluate.matching import Outcome
 from merkhet.evaluate.tiling import read_tiling
 from merkhet.execute import Progress
 from merkhet.io.tables import read_table
+from merkhet.scan.dense import level_of
 from merkhet.scan.survey import scan
 
 EVERYTHING = 1e-4
@@ -30,6 +31,9 @@ LEAST_HITS = 20
 """A calibration on fewer hits would be chance."""
 
 CURVE = 60  # points at most
+
+SHRINKAGE, BIAS_WIDTH = 0.1, 3.0
+"""Variance of the prior of the weights, and width of that of the biases in units of the weights'."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -65,7 +69,8 @@ def calibrate(
     """Scan tiles with known truth, and write into the bundle how logits become probabilities, and what they let pass.
 
     The probability that a detection is real is a logistic function of its logit and of those at the same place on the
-    next finer and the next coarser level (Platt 1999, for three scores); false alarms per square degree are counted.
+    next finer and the next coarser level (Platt 1999, for three scores), another for each level; false alarms per
+    square degree are counted.
     Both hold for a sky with as many objects, and as many things like them, as these tiles have.
 
     Parameters
@@ -100,9 +105,17 @@ def calibrate(
         raise InputError(
             truth, f"{hits} of its objects were found", expected=f"{LEAST_HITS} or more", action="Take more tiles"
         )
-    combination = fit_combination(rows[told], outcome[told] == Outcome.HIT, least=task.combination.least)
+    assert bundle.task.scan is not None
+    level = level_of(rows, stride=bundle.task.scan.stride)
+    combination = fit_combination(
+        rows[told],
+        outcome[told] == Outcome.HIT,
+        level=level[told],
+        levels=task.levels,
+        least=task.combination.least,
+    )
     fitted = task.model_copy(update={"combination": combination})
-    probability = fitted.probability(*_scores(rows))
+    probability = fitted.probability(*_scores(rows), level=level)
     area = float(tiling.areas().sum())
     curve = count_false_alarms(probability[outcome == Outcome.FALSE], square_degrees=area)
     done = bundle.spec.model_copy(update={"task": fitted.model_copy(update={"false_alarms": curve})})
@@ -110,12 +123,39 @@ def calibrate(
     return Calibrated(sealed, hits, int((outcome == Outcome.FALSE).sum()), area)
 
 
-def fit_combination(rows: Table, real: npt.NDArray[np.bool_], *, least: float) -> Combination:
-    """Return the logistic regression of being real on the logits at the own, the finer and the coarser scale."""
+def fit_combination(
+    rows: Table, real: npt.NDArray[np.bool_], *, level: npt.NDArray[np.int64], levels: int, least: float
+) -> Combination:
+    """Return the logistic regression of being real on the logits at the own, the finer and the coarser scale.
+
+    Bias and weight of the own scale differ from level to level, drawn towards those of all (a normal prior): few
+    objects are seen at the largest.
+
+    Parameters
+    ----------
+    rows
+        Columns ``score, score_finer, score_coarser``.
+    real
+        Which of them are.
+    level
+        Of the pyramid, for each.
+    levels
+        Their number.
+    least
+        See :class:`merkhet.config.tasks.Combination`.
+    """
     scores = np.stack([np.maximum(np.nan_to_num(score, nan=least), least) for score in _scores(rows)], axis=1)
-    fit = LogisticRegression(C=10.0, max_iter=1000).fit(scores, real)
-    own, finer, coarser = (float(weight) for weight in fit.coef_[0])
-    return Combination(bias=float(fit.intercept_[0]), own=own, finer=finer, coarser=coarser, least=least)
+    at = (level[:, None] == np.arange(levels)).astype(float)
+    features = np.concatenate([scores, BIAS_WIDTH * at, scores[:, :1] * at], axis=1)
+    fit = LogisticRegression(C=SHRINKAGE, max_iter=5000).fit(features, real)
+    (own, finer, coarser), bias, more = np.split(fit.coef_[0], [3, 3 + levels])
+    return Combination(
+        bias=tuple(float(fit.intercept_[0] + BIAS_WIDTH * value) for value in bias),
+        own=tuple(float(own + value) for value in more),
+        finer=float(finer),
+        coarser=float(coarser),
+        least=least,
+    )
 
 
 def count_false_alarms(probability: FloatArray, *, square_degrees: float) -> FalseAlarms:
