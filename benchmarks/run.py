@@ -10,7 +10,16 @@ from pathlib import Path
 from outcome import markdown
 
 HERE = Path(__file__).parent
-SCRIPTS = ("epoch_time.py", "inference_speed.py", "header_update.py", "predict_memory.py", "help_time.py")
+SCRIPTS = (
+    "epoch_time.py",
+    "inference_speed.py",
+    "scan_speed.py",
+    "window_speed.py",
+    "scan_job.py",
+    "header_update.py",
+    "predict_memory.py",
+    "help_time.py",
+)
 
 
 def main() -> int:

@@ -102,7 +102,9 @@ def test_candidates_come_with_probability_label_and_size(model, tile):
         assert np.isfinite(rows[name]).all()
     config = load_bundle(model).spec.task
     assert isinstance(config, Detect)
-    expected = config.probability(rows["score"], rows["score_finer"], rows["score_coarser"])
+    expected = config.probability(
+        rows["score"], rows["score_finer"], rows["score_coarser"], level=np.log2(np.asarray(rows["scale_px"]) / 16)
+    )
     np.testing.assert_allclose(rows["probability"], expected)
     assert rows["flags"].dtype == np.int32
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from merkhet.scan import radial
 from merkhet.scan.radial import SOURCE_CHANCE, recentered, rings_around, sources_above
 from tests.scan.photons import BACKGROUND, PIXEL_ARCSEC, draw_tile, star
 
@@ -51,6 +52,17 @@ def test_sources_stand_where_they_were_put(rng):
     assert found[200, 60]
     y, x = np.nonzero(found)
     assert np.hypot(x - 60, y - 200).max() < 10
+
+
+@pytest.mark.parametrize("strip", [1, 5, 64])
+def test_sources_are_the_same_however_many_rows_are_searched_together(rng, monkeypatch, strip):
+    tile = draw_tile(rng, (), side=150, others=[(60.0, 63.0, 15), (90.0, 128.0, 15)])
+    monkeypatch.setattr(radial, "STRIP_PX", 1000)
+    whole = sources_above(tile.counts, tile.background, pixel_arcsec=PIXEL_ARCSEC)
+    monkeypatch.setattr(radial, "STRIP_PX", strip)
+    assert whole[63, 60]
+    assert whole[128, 90]
+    np.testing.assert_array_equal(sources_above(tile.counts, tile.background, pixel_arcsec=PIXEL_ARCSEC), whole)
 
 
 def test_empty_sky_has_as_many_sources_as_chance_allows(rng):

@@ -61,9 +61,8 @@ class FCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map an image ``(B, C, H, W)`` to features ``(B, out_features, H / stride, W / stride)``, rounded up."""
-        height, width = x.shape[-2:]
-        x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride))
-        inside = (x != 0).any(dim=1, keepdim=True).to(x.dtype)
+        x = _whole_cells(x, self.stride)
+        inside = (x.abs().amax(dim=1, keepdim=True) > 0).to(x.dtype)
         for level in self.levels:
             inside = F.max_pool2d(inside, 2)
             x = level(x, inside)
@@ -100,7 +99,11 @@ def _convolution(inputs: int, outputs: int, *, halve: bool, config: schemas.FCN)
 
 def covered(valid: Tensor, *, stride: int) -> Tensor:
     """Return which cells ``(B, h, w)`` hold a pixel that is valid in each band, of a mask ``(B, C, H, W)``."""
-    height, width = valid.shape[-2:]
-    mask = valid.all(dim=1, keepdim=True).to(torch.float32)
-    mask = F.pad(mask, (0, -width % stride, 0, -height % stride))
-    return F.max_pool2d(mask, stride)[:, 0] > 0
+    mask = valid.amin(dim=1, keepdim=True).to(torch.float32)  # all(), ten times as fast
+    return F.max_pool2d(_whole_cells(mask, stride), stride)[:, 0] > 0
+
+
+def _whole_cells(x: Tensor, stride: int) -> Tensor:
+    """Return an image ``(B, C, H, W)`` with zeros at the far edges that make it a whole number of cells."""
+    missing = [-n % stride for n in x.shape[-2:]]
+    return F.pad(x, (0, missing[1], 0, missing[0])) if any(missing) else x  # padding by nothing is a copy

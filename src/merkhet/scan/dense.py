@@ -95,7 +95,8 @@ class DenseDetector:
         grids = [self.grid(field, level) for level in range(self._config.levels)]
         candidates = peaks(grids, least_logit=self._config.combination.least)
         own, finer, coarser = (np.asarray(candidates[name]) for name in ("score", "score_finer", "score_coarser"))
-        candidates["probability"] = self._config.probability(own, finer, coarser)
+        level = level_of(candidates, stride=self._scan.stride)
+        candidates["probability"] = self._config.probability(own, finer, coarser, level=level)
         candidates["flags"] = np.zeros(len(candidates), dtype=np.int32)
         merged: Table = merge(candidates, pixel_arcsec=field.tile.pixel_arcsec)
         return Found(merged, grids)
@@ -140,6 +141,12 @@ class DenseDetector:
         return prediction.maps
 
 
+def level_of(candidates: Table, *, stride: int) -> npt.NDArray[np.int64]:
+    """Return the level of the pyramid on which each candidate was found: its cells are ``stride 2**level`` wide."""
+    scale = np.asarray(candidates["scale_px"], dtype=np.float64)
+    return np.asarray(np.rint(np.log2(scale / stride)), dtype=np.int64)
+
+
 def _of_any_size(spec: InputSpec) -> InputSpec:
     """Return what the network takes here: blocks of other sizes than the patches that it learned from."""
     return spec.model_copy(update={"fit": "any"})
@@ -156,12 +163,12 @@ def _detects(bundle: Bundle, *, name: str) -> tuple[ScanSpec, Detect]:
 def _make_batch(seen: Level, blocks: list[Block]) -> Batch:
     bands = (seen.counts, seen.exposure, seen.background)
     outer = [tuple(slice(p.start + seen.margin, p.stop + seen.margin) for p in block.outer) for block in blocks]
-    image = np.stack([np.stack([cut(band, where) for band in bands]) for where in outer])
-    valid = np.stack([cut(seen.valid, where) for where in outer])[:, None].repeat(len(bands), axis=1)
-    size = len(blocks)
+    image = np.stack([cut(band, where) for where in outer for band in bands])
+    valid = np.stack([cut(seen.valid, where) for where in outer])
+    size, pixels = len(blocks), image.shape[1:]
     return {
-        "image": torch.from_numpy(image),
-        "valid": torch.from_numpy(valid),
+        "image": torch.from_numpy(image).view(size, len(bands), *pixels),
+        "valid": torch.from_numpy(valid)[:, None].expand(-1, len(bands), -1, -1),
         "noise": torch.ones(size, len(bands)),
         "scale": torch.full((size,), seen.pixel_arcsec),
         "index": torch.arange(size),

@@ -206,8 +206,10 @@ class _Maps:
         """Return the neighbor's pixel coordinates of the centers of the pixels of an area."""
         width = 2**self._level
         rows, columns = ((np.arange(part.start, part.stop) - self._margin) * width + (width - 1) / 2 for part in area)
-        grid = _nodes(rows[0], rows[-1]), _nodes(columns[0], columns[-1])
-        return _between(grid, *np.meshgrid(rows, columns, indexing="ij"), source=self._place, target=self._neighbor)
+        nodes = _nodes(rows[0], rows[-1]), _nodes(columns[0], columns[-1])
+        below, across = (_weights(*pair) for pair in zip((rows, columns), nodes, strict=True))
+        x, y = (below @ there @ across.T for there in _at_nodes(nodes, source=self._place, target=self._neighbor))
+        return x, y
 
 
 def _around(shape: tuple[int, ...], margin: int, *, box: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -262,8 +264,21 @@ def _between(
 
     Over 64 pixels of 4" a straight line leaves the projected one by a few thousandths of a pixel at most.
     """
-    grid_y, grid_x = np.meshgrid(*nodes, indexing="ij")
-    there = target.pixels(*source.sky(grid_x, grid_y))
     where = [(place - axis[0]) / (axis[1] - axis[0]) for place, axis in zip((y, x), nodes, strict=True)]
+    there = _at_nodes(nodes, source=source, target=target)
     found = [map_coordinates(node, where, order=1, mode="nearest", prefilter=False) for node in there]
     return found[0], found[1]
+
+
+def _at_nodes(
+    nodes: tuple[FloatArray, FloatArray], *, source: Footprint, target: Footprint
+) -> tuple[FloatArray, FloatArray]:
+    """Return the pixel coordinates ``(x, y)`` in ``target`` of the nodes ``(y, x)`` in ``source``."""
+    grid_y, grid_x = np.meshgrid(*nodes, indexing="ij")
+    return target.pixels(*source.sky(grid_x, grid_y))
+
+
+def _weights(places: FloatArray, nodes: FloatArray) -> FloatArray:
+    """Return the weights ``(places, nodes)`` of linear interpolation between equidistant nodes."""
+    step = nodes[1] - nodes[0]
+    return np.asarray(np.clip(1 - np.abs(places[:, None] - nodes) / step, 0, None))

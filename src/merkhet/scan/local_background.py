@@ -49,13 +49,13 @@ class LocalBackground:
         used = tile.valid & ~maximum_filter(sources, margin)
         mean = float(tile.background[used].mean()) if used.any() else 0.0
         side = int(np.clip(np.sqrt(COUNTS_PER_CELL / max(mean, 1e-9)), *CELL_PX))
-        background = block_sum(np.where(used, tile.background, 0), side)
+        background = block_sum(tile.background * used, side)
         rows, columns = np.mgrid[: background.shape[0], : background.shape[1]]
         some = background > 0.25 * background.max(initial=0.0)  # cells that are hardly seen say little
         return cls(
             x=columns[some] * side + 0.5 * (side - 1),
             y=rows[some] * side + 0.5 * (side - 1),
-            counts=block_sum(np.where(used, tile.counts, 0), side)[some],
+            counts=block_sum(tile.counts * used, side)[some],
             background=background[some],
             pixel_arcsec=tile.pixel_arcsec,
         )

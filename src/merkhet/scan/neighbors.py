@@ -98,19 +98,20 @@ def condense(tile: SkyTile) -> dict[str, npt.NDArray[np.float32]]:
     """Return what a tile's neighbors may need of it, by name."""
     layers = tile.layers()
     arrays = _photons(layers)
-    for level in range(1, LAST_LEVEL + 1):
+    layers = layers.halved(FIRST_LEVEL)
+    for level in range(FIRST_LEVEL, LAST_LEVEL + 1):
+        arrays |= {f"{name}{level}": getattr(layers, name) for name in _MAPS}
         layers = layers.halved()
-        if level >= FIRST_LEVEL:
-            arrays |= {f"{name}{level}": getattr(layers, name) for name in _MAPS}
     return arrays
 
 
 def _photons(layers: Layers) -> dict[str, npt.NDArray[np.float32]]:
     width = 1
-    while np.count_nonzero(layers.counts) > MAX_PHOTONS:
+    while len(places := np.flatnonzero(layers.counts != 0)) > MAX_PHOTONS:  # a quarter of nonzero()'s time
         layers, width = layers.halved(), 2 * width
-    y, x = (np.float32(place * width + (width - 1) / 2) for place in np.nonzero(layers.counts))
-    return {"x": x, "y": y, "counts": layers.counts[layers.counts != 0]}
+    index = np.unravel_index(places, layers.counts.shape)
+    y, x = ((place * width + (width - 1) / 2).astype(np.float32) for place in index)
+    return {"x": x, "y": y, "counts": layers.counts.flat[places]}
 
 
 def _nothing(shape: tuple[int, int]) -> dict[str, npt.NDArray[np.float32]]:

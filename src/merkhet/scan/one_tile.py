@@ -19,6 +19,7 @@ from merkhet.scan.footprints import Footprint
 from merkhet.scan.images import SkyTile, read_tile
 from merkhet.scan.ledger import Ledger, Plan, TileResult
 from merkhet.scan.measure import measure
+from merkhet.scan.memory import give_back, keep_freed
 from merkhet.scan.neighbors import Neighbor, survey_neighbors
 from merkhet.scan.partial import footprint_flags
 from merkhet.scan.probability_map import write_probability_map
@@ -129,6 +130,7 @@ class Workshop:
 
 @lru_cache(maxsize=1)
 def _workshop(folder: Path, fingerprint: str) -> Workshop:
+    keep_freed()
     workshop = Workshop(folder)
     if workshop.plan.fingerprint != fingerprint:
         raise InputError(folder, "its plan was changed while it was followed", action="Scan again")
@@ -136,8 +138,9 @@ def _workshop(folder: Path, fingerprint: str) -> Workshop:
 
 
 def forget() -> None:
-    """Let go of the detector that this process keeps."""
+    """Let go of the detector that this process keeps, and of the memory that the scan took."""
     _workshop.cache_clear()
+    give_back()
 
 
 def _sky(tile: SkyTile, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[npt.ArrayLike, npt.ArrayLike]:

@@ -34,14 +34,15 @@ class Layers:
         """Where anything was observed."""
         return np.asarray(self.observed > 0)
 
-    def halved(self) -> "Layers":
-        """Return the next level: half as many pixels along each axis, rounded up."""
-        observed = block_sum(self.observed, 2)
-        seconds = block_sum(self.exposure * self.observed, 2)
+    def halved(self, times: int = 1) -> "Layers":
+        """Return the next level, or a later one: each has half as many pixels along each axis, rounded up."""
+        width = 2**times
+        observed = block_sum(self.observed, width)
+        seconds = block_sum(self.exposure * self.observed, width)
         return replace(
             self,
-            counts=block_sum(self.counts, 2),
-            background=block_sum(self.background, 2),
+            counts=block_sum(self.counts, width),
+            background=block_sum(self.background, width),
             exposure=np.divide(seconds, observed, out=np.zeros_like(seconds), where=observed > 0),
             observed=observed,
         )

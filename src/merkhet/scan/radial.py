@@ -18,6 +18,7 @@ BINS_PER_PIXEL = 4
 MOST_PX = 600  # farther out pixels are summed in blocks: an object of a degree has no details of arcseconds
 SOURCE_BOX_ARCSEC = 28.0  # side of the box that counts are compared in: holds two thirds of a point source of eROSITA
 SOURCE_CHANCE = 1e-5  # per box
+STRIP_PX = 128  # rows of an image that are searched for sources together: they stay in a processor's caches
 MASK_MARGIN_ARCSEC = 20.0  # around each box that stands out: brighter sources stand out farther from their middle
 CENTROID_STEPS = 3
 CENTER_ARCSEC = 60.0  # nothing is left out within this: what stands out here is what was asked for
@@ -207,6 +208,16 @@ def sources_above(counts: npt.NDArray[Any], expected: npt.NDArray[Any], *, pixel
         Side of a pixel.
     """
     side = _box_side(pixel_arcsec)
+    found = np.empty(counts.shape, dtype=np.bool_)
+    for start in range(0, len(counts), STRIP_PX):
+        first, last = max(start - side // 2, 0), start + STRIP_PX
+        strip = slice(first, last + side // 2)
+        found[start:last] = _stand_out(counts[strip], expected[strip], side=side)[start - first :][:STRIP_PX]
+    return found
+
+
+def _stand_out(counts: npt.NDArray[Any], expected: npt.NDArray[Any], *, side: int) -> BoolArray:
+    """Return the middles of boxes of ``side`` pixels with more counts than chance gives."""
     seen, mean = (
         uniform_filter(values.astype(np.float32), side, mode="constant") * side**2 for values in (counts, expected)
     )
