@@ -57,9 +57,7 @@ def evaluate(
     overwrite
         Replace an output that exists.
     """
-    from merkhet.cli.comparison import comparison_lines
     from merkhet.errors import ConfigError
-    from merkhet.train.compare import compare_runs
     from merkhet.train.evaluate import evaluate_on_table, evaluate_run
     from merkhet.train.summary import headline, reject_count
 
@@ -79,11 +77,7 @@ def evaluate(
     if against is not None:
         if table is not None:
             raise ConfigError("--against compares runs as they were scored; it does not go with --table")
-        compared = compare_runs(run, against)
-        if not output.json:
-            print("\n".join(comparison_lines(compared)))  # noqa: T201
-        output.summary(**compared)
-        return 0
+        return _compare(run, against, output)
     if table is None or out is None:
         result = evaluate_run(run, device=device, workers=workers, console=output.console)
     else:
@@ -97,3 +91,14 @@ def evaluate(
         output.say(f"{rejected} rows were rejected: {result.rejects}")
     output.summary(metrics=result.metrics, rejected=rejected)
     return 3 if rejected else 0
+
+
+def _compare(run: Path, against: Path, output: Output) -> int:
+    from merkhet.cli.comparison import comparison_lines
+    from merkhet.train.compare import compare_runs
+
+    compared = compare_runs(run, against)
+    if not output.json:
+        print("\n".join(comparison_lines(compared)))  # noqa: T201
+    output.summary(**compared)
+    return 0

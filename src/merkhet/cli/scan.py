@@ -174,10 +174,9 @@ def scan(
         from merkhet.report.scan import PageOptions, write_scan_page
 
         told = PageOptions(model, _command(), known=str(what.known or ""), hdu=counts)
-        tiles = list_tiles(images, exposure=exposure, background=background)
-        files["page"] = write_scan_page(found, html, tiles=tiles, options=told)
-    _say(output, found, files)
-    return 3 if found.complete and found.rejects else 0
+        shown = list_tiles(images, exposure=exposure, background=background)
+        files["page"] = write_scan_page(found, html, tiles=shown, options=told)
+    return _say(output, found, files)
 
 
 def _command() -> str:
@@ -186,7 +185,8 @@ def _command() -> str:
     return shlex.join(["merkhet", *arguments]) if Path(program).name in ("merkhet", "__main__.py") else ""
 
 
-def _say(output: Output, found: "Detections", files: dict[str, Path]) -> None:
+def _say(output: Output, found: "Detections", files: dict[str, Path]) -> int:
+    """Say what was done, and return the exit code."""
     rejected = len(found.rejects)
     if found.complete:
         output.say(f"{len(found)} detections on {found.tiles - rejected} images, {rejected} rejected")
@@ -197,3 +197,4 @@ def _say(output: Output, found: "Detections", files: dict[str, Path]) -> None:
     else:
         output.say(f"{found.tiles_done} of {found.tiles} images are done; the rest is still to be scanned")
     output.summary(**files, detections=len(found), tiles=found.tiles, rejected=rejected, complete=found.complete)
+    return 3 if found.complete and found.rejects else 0

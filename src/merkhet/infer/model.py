@@ -12,31 +12,21 @@ from astropy.table import Table
 from merkhet.bundle.store import load_bundle
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.inference import BackendName, Precision
-from merkhet.config.reference import Reference
 from merkhet.config.tasks import need_classifier
 from merkhet.data.arrays import FloatArray
 from merkhet.data.measured import NO_FILE, Measured, measure
-from merkhet.data.peak import peak_over_noise
 from merkhet.data.pixels import Pixels, check_units, conform, from_array, read_pixels
 from merkhet.data.sample import Sample, collate
 from merkhet.errors import InputError
 from merkhet.infer.backends import Backend, choose_backend
 from merkhet.infer.inputs import InputItem, expand_inputs
+from merkhet.infer.unlike import is_other_scale, is_unlike
 from merkhet.io.catalog import Flag, make_catalog
 from merkhet.tasks.apply import apply_task
 from merkhet.tasks.base import Prediction
 from merkhet.tasks.novelty import NOVELTY
 
 MAX_BATCH_PIXELS = 2**24
-
-SCALE_TOLERANCE = 1.05
-"""How far outside the range of the training images a pixel scale may be, as a factor."""
-
-NOISE_TOLERANCE = 1.25
-"""How far outside the range of the training images a sky sigma may be, as a factor."""
-
-PEAK_TOLERANCE = 2.0
-"""How far outside the range of the training images the brightest pixel over the noise may be, as a factor."""
 
 
 @dataclass(frozen=True)
@@ -185,9 +175,9 @@ class TrainedModel:
             flags |= Flag.NO_WCS
         if spec.shape is not None and pixels.image.shape[1:] != spec.shape and spec.fit in ("center", "resize"):
             flags |= Flag.RESHAPED
-        if _outside(measured.scale, _scale_range(self.spec), tolerance=SCALE_TOLERANCE):
+        if is_other_scale(measured.scale, self.spec):
             flags |= Flag.OTHER_SCALE
-        if self.spec.reference is not None and _unlike(image, pixels.noise, self.spec.reference):
+        if self.spec.reference is not None and is_unlike(image, pixels.noise, self.spec.reference):
             flags |= Flag.UNLIKE_TRAINING
         return int(flags)
 
@@ -224,28 +214,6 @@ class TrainedModel:
             **prediction.columns,
             **{n: of_samples[n] for n in closing},
         }
-
-
-def _scale_range(spec: BundleSpec) -> tuple[float, float] | None:
-    """Return the pixel scales of the training images; bundles from before their range was kept know the median."""
-    if spec.reference is not None and spec.reference.pixel_scale_arcsec is not None:
-        return spec.reference.pixel_scale_arcsec
-    scale = spec.input.pixel_scale_arcsec
-    return None if scale is None else (scale, scale)
-
-
-def _unlike(image: FloatArray, noise: FloatArray, reference: Reference) -> bool:
-    """Tell whether noise or peak of a band ``(C, *S)`` are not like those of the training images."""
-    bands = zip(noise, reference.noise, peak_over_noise(image, noise), reference.peak, strict=True)
-    return any(
-        _outside(sigma, noises, tolerance=NOISE_TOLERANCE) or _outside(peak, peaks, tolerance=PEAK_TOLERANCE)
-        for sigma, noises, peak, peaks in bands
-    )
-
-
-def _outside(value: float, known: tuple[float, float] | None, *, tolerance: float) -> bool:
-    """Tell whether a value is outside a range widened by a factor. What could not be measured is not."""
-    return known is not None and bool(value < known[0] / tolerance or value > known[1] * tolerance)
 
 
 def load(

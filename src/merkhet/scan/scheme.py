@@ -8,10 +8,8 @@ import numpy.typing as npt
 from merkhet.bundle.spec import find_bundle, read_spec
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.tasks import Classify, Detect, categorize
+from merkhet.infer.unlike import is_other_scale
 from merkhet.scan.detectors import BOXES
-
-SCALE_TOLERANCE = 1.05
-"""How far outside the range of the training images a pixel scale may be, as a factor."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -26,13 +24,13 @@ class Scheme:
         Of the model.
     task
         Its schema.
-    pixel_scales
-        Least and largest of the images that it was trained on, in arcsec; None where not known.
+    spec
+        All that is known of the model; None for ``boxes``.
     """
 
     hash: str
     task: Classify | Detect
-    pixel_scales: tuple[float, float] | None = None
+    spec: BundleSpec | None = None
 
     @classmethod
     def of(cls, model: str) -> "Scheme":
@@ -46,9 +44,7 @@ class Scheme:
         if model == BOXES:
             return cls(BOXES, Detect(classes=("halo", "ring")))
         spec = read_spec(find_bundle(model), schema=BundleSpec)
-        scale = spec.input.pixel_scale_arcsec
-        known = spec.reference.pixel_scale_arcsec if spec.reference is not None else None
-        return cls(spec.hash, spec.task, known or (None if scale is None else (scale, scale)))
+        return cls(spec.hash, spec.task, spec)
 
     @property
     def by_windows(self) -> bool:
@@ -57,10 +53,7 @@ class Scheme:
 
     def other_scale(self, pixel_arcsec: float) -> bool:
         """Tell whether pixels are of another size than those of the training images; what is not known is not."""
-        if self.pixel_scales is None:
-            return False
-        low, high = self.pixel_scales
-        return pixel_arcsec < low / SCALE_TOLERANCE or pixel_arcsec > high * SCALE_TOLERANCE
+        return self.spec is not None and is_other_scale(pixel_arcsec, self.spec)
 
     def category(self, probability: npt.ArrayLike) -> npt.NDArray[np.str_]:
         """Name the step that each probability has reached."""
