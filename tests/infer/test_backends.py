@@ -87,13 +87,13 @@ def test_what_cannot_be_honored_is_refused(choice, message):
 
 
 def test_torch_in_bfloat16_says_how_far_it_is_off():
-    task, exact = make_task(), make_task()
-    exact.load_state_dict(task.state_dict())
-    choice = choose_backend(task, spec=INPUT, precision="bf16", device="cpu")
-    batches = synthetic_batches(exact, INPUT)
+    task, spec = make_trained_task("cnn")
+    exact, _ = make_trained_task("cnn")
+    choice = choose_backend(task, spec=spec, precision="bf16", device="cpu")
+    batches = synthetic_batches(exact, spec)
     seen = largest_difference(answers(task, batches), answers(exact, batches))
     assert choice.difference == pytest.approx(seen, abs=1e-6)
-    assert 0 < seen < 0.05
+    assert 0 < seen < 0.1
     assert str(choice).startswith("torch bf16 on cpu")
     assert "probabilities within" in str(choice)
 
