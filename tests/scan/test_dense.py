@@ -140,3 +140,10 @@ def test_the_detector_is_found_by_the_task_of_the_model(model):
     ):
         find_detector(model, windows=(64,))
     assert BOXES == "boxes"
+
+
+def test_openvino_answers_as_torch_does_for_blocks_of_any_size(model, tile, whole):
+    pytest.importorskip("openvino")
+    detector = DenseDetector(model, tile=48, device="cpu", backend="openvino")
+    found = detector.grid(Field(tile), 0)
+    np.testing.assert_allclose(found.maps["logit"], whole[0].maps["logit"], atol=1e-3)

@@ -105,5 +105,7 @@ def covered(valid: Tensor, *, stride: int) -> Tensor:
 
 def _whole_cells(x: Tensor, stride: int) -> Tensor:
     """Return an image ``(B, C, H, W)`` with zeros at the far edges that make it a whole number of cells."""
-    missing = [-n % stride for n in x.shape[-2:]]
-    return F.pad(x, (0, missing[1], 0, missing[0])) if any(missing) else x  # padding by nothing is a copy
+    height, width = (-n % stride for n in x.shape[-2:])
+    if not torch.jit.is_tracing() and height == width == 0:  # type: ignore[attr-defined, no-untyped-call]
+        return x  # padding by nothing is a copy; what is traced must hold for other shapes
+    return F.pad(x, (0, width, 0, height))
