@@ -17,7 +17,6 @@ import resource
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
-from importlib.util import find_spec
 from typing import Any
 
 # Threads that spin while they wait would slow the method whose turn it is. Read when torch is imported.
@@ -25,6 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
+from methods import measurable
 from outcome import show
 
 from merkhet.bundle.store import build_task
@@ -158,9 +158,7 @@ def measure(case: str, peaks: dict[str, float]) -> list[dict[str, Any]]:
 
 def main() -> dict[str, Any]:
     """Return claim and rows; without OpenVINO only those of torch."""
-    installed = find_spec("openvino") is not None
-    methods = [method for method in METHODS if installed or not method.startswith("OpenVINO")]
-    claim = CLAIM if installed else f"{CLAIM} (OpenVINO is not installed and was not measured)"
+    methods, claim = measurable(METHODS, CLAIM)
     # Memory first, while this process is small: a process starts with the peak of the one that it comes from.
     peaks = {case: {method: in_process(case, method) for method in methods} for case in SIDES}
     return {"claim": claim, "rows": [row for case in SIDES for row in measure(case, peaks[case])]}

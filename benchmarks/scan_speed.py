@@ -20,7 +20,6 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
+from methods import METHODS, measurable
 from outcome import show
 from torch.utils.flop_counter import FlopCounterMode
 
 from merkhet.bundle.store import load_bundle
-from merkhet.config.inference import BackendName, Precision
+from merkhet.config.inference import Precision
 from merkhet.config.tasks import Detect
 from merkhet.scan.dense import BLOCK_PX, DenseDetector
 from merkhet.scan.field import Field
@@ -49,12 +49,6 @@ CLAIM = (
     "a tile is scanned at least 10 times as fast as by windows without context, and 100 times as fast as by windows "
     "that give the same answers"
 )
-METHODS: dict[str, tuple[BackendName, Precision]] = {
-    "torch f32": ("torch", "f32"),
-    "torch bf16": ("torch", "bf16"),
-    "OpenVINO f32": ("openvino", "f32"),
-    "OpenVINO bf16": ("openvino", "bf16"),
-}
 
 
 @dataclass(frozen=True)
@@ -192,9 +186,7 @@ def row(method: str, found: Measured, exact: Measured, *, side: int) -> dict[str
 
 def main() -> dict[str, Any]:
     """Return claim and rows; without OpenVINO only those of torch."""
-    installed = find_spec("openvino") is not None
-    methods = [method for method in METHODS if installed or not method.startswith("OpenVINO")]
-    claim = CLAIM if installed else f"{CLAIM} (OpenVINO is not installed and was not measured)"
+    methods, claim = measurable(METHODS, CLAIM)
     with tempfile.TemporaryDirectory() as folder:
         simulate_survey(Path(folder, "sky"), tiles=TILES, seed=7)
         found = {method: in_process(method, str(Path(folder, "sky"))) for method in methods}

@@ -14,7 +14,6 @@ import os
 import statistics
 import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
+from methods import METHODS, measurable
 from outcome import show
 
 from merkhet.bundle.foreign import FOREIGN
 from merkhet.bundle.store import build_task, load_bundle, save_bundle
 from merkhet.config.bundle import BundleSpec, Provenance
-from merkhet.config.inference import BackendName, Precision
 from merkhet.scan.field import Field
 from merkhet.scan.images import SkyTile, list_tiles, read_tile
 from merkhet.scan.windows import WindowDetector
@@ -40,12 +39,6 @@ CLAIM = (
     "the exact windowed scan is at least 1.8 times as fast as a loop over windows in torch float32, 2.2 times with "
     "OpenVINO in float32, 4.5 times in bf16"
 )
-METHODS: dict[str, tuple[BackendName, Precision]] = {
-    "torch f32": ("torch", "f32"),
-    "torch bf16": ("torch", "bf16"),
-    "OpenVINO f32": ("openvino", "f32"),
-    "OpenVINO bf16": ("openvino", "bf16"),
-}
 
 
 def write_bundle(folder: Path) -> Path:
@@ -93,9 +86,7 @@ def scan(detector: WindowDetector, tile: SkyTile) -> tuple[float, np.ndarray]:
 
 def main() -> dict[str, Any]:
     """Return claim and rows; without OpenVINO only those of torch."""
-    installed = find_spec("openvino") is not None
-    methods = [method for method in METHODS if installed or not method.startswith("OpenVINO")]
-    claim = CLAIM if installed else f"{CLAIM} (OpenVINO is not installed and was not measured)"
+    methods, claim = measurable(METHODS, CLAIM)
     with tempfile.TemporaryDirectory() as folder:
         bundle = write_bundle(Path(folder, "bundle"))
         simulate_survey(Path(folder, "sky"), tiles=1, seed=7, survey=Survey(size_px=SIDE))
