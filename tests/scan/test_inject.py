@@ -12,7 +12,7 @@ from merkhet.io.tables import read_table
 from merkhet.scan.images import list_tiles, read_tile
 from merkhet.scan.inject import inject
 from merkhet.scan.injected import Injection
-from merkhet.simulate.halos.survey_dataset import TRUTH_COLUMNS
+from merkhet.simulate.halos.truth_table import TRUTH_COLUMNS
 from tests.scan.surveys import make_wcs
 
 SIDE = 300

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from astropy.table import Table
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -83,3 +84,12 @@ def readable(column: str) -> str:
     """Return the name of a history column in words: ``val_loss`` is the validation loss."""
     first, *rest = column.split("_")
     return " ".join([{"train": "training", "val": "validation"}.get(first, first), *rest])
+
+
+def numeric(history: Table) -> dict[str, Any]:
+    """Return the columns of numbers, NaN where there is none."""
+    return {
+        name: np.ma.filled(np.ma.asarray(history[name], dtype=float), np.nan)
+        for name in history.colnames
+        if history[name].dtype.kind in "iuf"
+    }

@@ -1,7 +1,5 @@
 """The report of a run: one page that needs nothing else, neither a network nor a script."""
 
-import base64
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,17 +7,15 @@ from typing import Any
 import numpy as np
 import yaml
 from astropy.table import Table
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
 from merkhet.config.tasks import need_classifier
 from merkhet.io.atomic import write_text
 from merkhet.report import folds, plots, provenance, splits, summary
 from merkhet.report.gallery import Chapter, Cutout, read_gallery
-from merkhet.report.history import history_plot, rows_of_trainings
+from merkhet.report.history import history_plot, numeric, rows_of_trainings
 from merkhet.report.images import gallery_plot
+from merkhet.report.page import embed, environment
 from merkhet.report.run import RunTables, read_run
-from merkhet.report.style import save
 from merkhet.train.run import Run
 
 MAX_REJECTS = 50
@@ -47,16 +43,10 @@ def write_report(run: Path) -> Path:
 
 def render(run: RunTables) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=PackageLoader("merkhet.report"),
-        autoescape=True,  # class names, ids and reasons are the user's text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=_number, interval=_interval, count=_count, percent=_percent)
+    pages = environment()
+    pages.filters.update(number=_number, interval=_interval, count=_count, percent=_percent)
     result = run.metrics[run.split] if run.split else None
-    return environment.get_template("report.html.j2").render(
+    return pages.get_template("report.html.j2").render(
         run=run,
         experiment=run.experiment,
         result=result,
@@ -88,19 +78,19 @@ def _figures(run: RunTables, result: Mapping[str, Any] | None) -> dict[str, str]
     if run.history is not None and len(run.history):
         epochs = run.bundle.provenance.epochs if run.bundle else ()
         kept = epochs[0] if len(epochs) == 1 else None
-        figures["history"] = _embed(history_plot(_numeric(run.history), kept_epoch=kept))
+        figures["history"] = embed(history_plot(numeric(run.history), kept_epoch=kept))
     if result:
         per_class = result["per_class"]
-        figures["confusion"] = _embed(plots.confusion_plot(result["confusion"], classes=result["classes"]))
+        figures["confusion"] = embed(plots.confusion_plot(result["confusion"], classes=result["classes"]))
         if result["roc"]:
             areas = {name: f"AUC {_interval(row['roc_auc'])}" for name, row in per_class.items()}
-            figures["roc"] = _embed(plots.roc_plot(result["roc"], areas=areas))
+            figures["roc"] = embed(plots.roc_plot(result["roc"], areas=areas))
         if result.get("pr"):
             areas = {name: f"AP {_interval(row['average_precision'])}" for name, row in per_class.items()}
             share = {name: row["support"] / result["n"] for name, row in per_class.items()}
-            figures["pr"] = _embed(plots.precision_recall_plot(result["pr"], prevalence=share, areas=areas))
+            figures["pr"] = embed(plots.precision_recall_plot(result["pr"], prevalence=share, areas=areas))
         if result.get("calibration", {}).get("bins"):
-            figures["reliability"] = _embed(plots.reliability_plot(result["calibration"]["bins"]))
+            figures["reliability"] = embed(plots.reliability_plot(result["calibration"]["bins"]))
     return figures
 
 
@@ -120,14 +110,14 @@ def _gallery(run: RunTables) -> list[tuple[Chapter, list[str]]]:
 
 def _thumbnail(cutout: Cutout) -> str:
     figure = gallery_plot(cutout.pixels, pixel_scale_arcsec=cutout.pixel_scale_arcsec)
-    return _embed(figure, kind="png")
+    return embed(figure, kind="png")
 
 
 def _training_time(run: RunTables) -> str:
     """Return the sentence that says how long training took; empty where the history does not say."""
     if run.history is None or not len(run.history) or "seconds" not in run.history.colnames:
         return ""
-    history = _numeric(run.history)
+    history = numeric(run.history)
     seconds = float(np.nansum(history["seconds"]))
     size, unit = next(
         (size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= size or size == 1
@@ -141,23 +131,6 @@ def _rejects(table: Table | None) -> list[dict[str, str]]:
     if table is None:
         return []
     return [{name: str(row[name]) for name in ("file", "stage", "reason")} for row in table[:MAX_REJECTS]]
-
-
-def _numeric(history: Table) -> dict[str, Any]:
-    """Return the columns of numbers, NaN where there is none."""
-    return {
-        name: np.ma.filled(np.ma.asarray(history[name], dtype=float), np.nan)
-        for name in history.colnames
-        if history[name].dtype.kind in "iuf"
-    }
-
-
-def _embed(figure: Figure, *, kind: str = "svg") -> str:
-    """Return a figure as a ``data:`` address."""
-    stream = io.BytesIO()
-    save(figure, stream, kind=kind)
-    media = {"svg": "image/svg+xml", "png": "image/png"}[kind]
-    return f"data:{media};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 
 def _number(value: float | None) -> str:

@@ -16,7 +16,7 @@ from merkhet.evaluate.answers import read_answers
 from merkhet.io.tables import read_table, require_columns
 from merkhet.report.found import Source, cut_out, detections_on, read_detections
 from merkhet.report.gallery import read_gallery
-from merkhet.report.history import history_plot
+from merkhet.report.history import history_plot, numeric
 from merkhet.report.images import asinh_stretch
 from merkhet.report.plots import confusion_plot
 from merkhet.report.run import RunTables, read_run
@@ -59,12 +59,7 @@ def plot_training_history(history: str | Path, *, save_path: str | Path | None =
     path = Run(path).history if path.is_dir() else path
     table = read_table(path)
     require_columns(table, ["epoch"], source=path)
-    numbers: dict[str, FloatArray] = {
-        name: np.ma.filled(np.ma.asarray(table[name], dtype=float), np.nan)
-        for name in table.colnames
-        if table[name].dtype.kind in "iuf"
-    }
-    return history_plot(numbers, save_path=_path(save_path))
+    return history_plot(numeric(table), save_path=_path(save_path))
 
 
 def plot_confusion(run: str | Path, *, split: str | None = None, save_path: str | Path | None = None) -> Figure:

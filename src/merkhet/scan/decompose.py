@@ -11,8 +11,8 @@ import numpy as np
 
 from merkhet.scan.radial import FloatArray, Rings
 from merkhet.simulate.halos.psf import ALPHA_RANGE, CORE_SCATTER, King
+from merkhet.simulate.halos.truth import CORE_ARCSEC
 
-CORE_ARCSEC = 30.0  # as in the definition of the truth of the simulator
 RING = "ring"
 ITERATIONS = 200
 _CORE_STEP_ARCSEC = 3.0

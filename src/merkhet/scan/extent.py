@@ -5,7 +5,6 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
-CORE_ARCSEC = 30.0
 """Photons so near the center are the source's own, blurred by the telescope; they say nothing of the halo's size."""
 
 APERTURES = (0.5, 0.375, 0.25)
@@ -55,7 +54,7 @@ def half_light_radius(counts: FloatArray, background: FloatArray, *, center: Flo
     center
         ``(n, 2)``, ``x`` first.
     core_px
-        Radius of the core, see :data:`CORE_ARCSEC`; 0 for none.
+        Radius of the core, see :data:`merkhet.simulate.halos.truth.CORE_ARCSEC`; 0 for none.
     """
     number, side = len(counts), counts.shape[-1]
     rings = side // 2

@@ -17,6 +17,7 @@ from merkhet.io.hdus import each_hdu, holds_image
 from merkhet.io.reading import quiet_astropy, read_errors
 from merkhet.io.wcs import celestial_wcs, pixel_scale_arcsec
 from merkhet.scan.listing import TileFiles
+from merkhet.simulate.halos.sphere import unit_vectors
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -83,12 +84,6 @@ class Footprint:
         rows, columns = self.shape
         across = np.minimum(x + 0.5, columns - 0.5 - x)
         return np.asarray(np.minimum(across, np.minimum(y + 0.5, rows - 0.5 - y)))
-
-
-def unit_vectors(ra: npt.ArrayLike, dec: npt.ArrayLike) -> FloatArray:
-    """Return unit vectors ``(..., 3)`` of positions in degrees."""
-    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
 
 def separations_deg(vectors: FloatArray, vector: FloatArray) -> FloatArray:

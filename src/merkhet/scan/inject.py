@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
-from astropy.table import Column, Table
+from astropy.table import Table
 
 from merkhet import __version__
 from merkhet.execute import Progress
@@ -20,11 +20,12 @@ from merkhet.io.wcs import clean_header
 from merkhet.scan.images import TileFiles, list_tiles, read_tile
 from merkhet.scan.injected import Canvas, Injected, Injection, draw_source, sensible_number
 from merkhet.simulate.halos.sphere import ra_dec
-from merkhet.simulate.halos.survey_dataset import TILE_TABLE, TRUTH, TRUTH_COLUMNS
+from merkhet.simulate.halos.survey_dataset import TILE_TABLE
+from merkhet.simulate.halos.truth_table import TRUTH, describe, truth_table
 from merkhet.simulate.records import RECORD, check_seed, interrupted, write_each, write_record
 
 IMAGES = "images"
-_TYPES: dict[str, type] = {"tile": int, "whole": bool} | dict.fromkeys(("id", "kind", "label", "dust", "tiles"), str)
+COPY_COLUMN = ("image", None, "copy that it was put into")
 
 
 def inject(
@@ -104,7 +105,7 @@ def inject(
         survey=injection,
     )
     write_table(Table(rows=sorted(tiles, key=_copy_of)), out / TILE_TABLE)
-    write_table(_truth_table(sorted(rows, key=_copy_of)), out / TRUTH)
+    write_table(truth_table(sorted(rows, key=_copy_of), texts=[COPY_COLUMN]), out / TRUTH)
     if not whole:
         raise interrupted(out, finished=len(tiles), total=len(shares), things="copies", table=TRUTH)
     return out / TRUTH
@@ -182,39 +183,13 @@ def _maps(files: TileFiles) -> dict[str, Path | None]:
 
 
 def _truth_row(injected: Injected, *, copy: int, place: int, image: str) -> dict[str, Any]:
-    """Return what the truth says of a source; see ``TRUTH_COLUMNS`` of the simulator."""
-    source, signal, way = injected.source, injected.signal, injected.source.sightline
-    ra, dec = ra_dec(injected.position)
+    """Return what the truth says of a source; see :data:`merkhet.simulate.halos.truth_table.TRUTH_COLUMNS`."""
+    source = injected.source
     return {
         "id": f"{source.kind}_{copy:03d}_{place:02d}",
-        "ra": float(ra),
-        "dec": float(dec),
-        "kind": source.kind,
-        "label": signal.label,
-        "snr": signal.snr,
-        "size": source.size_arcsec,
-        "inner": signal.inner_arcsec,
-        "outer": signal.outer_arcsec,
-        "halo_counts": signal.halo,
-        "psf_counts": signal.psf,
-        "background_counts": signal.background,
-        "total_halo": signal.total_halo,
-        "total_psf": signal.total_psf,
-        "n_h": way.n_h_cm2 if way else np.nan,
-        "distance": way.distance_kpc if way else np.nan,
-        "dust": way.described() if way else "",
-        "delay": source.delay_days,
-        "fluence": source.fluence_counts,
+        **describe(source, signal=injected.signal, position=injected.position),
         "tile": copy,
         "tiles": str(copy),
         "whole": True,  # there is room for its size around it
         "image": image,
     }
-
-
-def _truth_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table()
-    for name, unit, description in (*TRUTH_COLUMNS, ("image", None, "copy that it was put into")):
-        kind = str if name == "image" else _TYPES.get(name, float)
-        table[name] = Column([row[name] for row in rows], dtype=kind, unit=unit, description=description)
-    return table

@@ -13,14 +13,14 @@ from astropy.table import Column, Row, Table
 from scipy.special import gammaincinv, hyp1f1, ndtri_exp, xlogy
 from scipy.special import gammaln as log_gamma
 
-from merkhet.scan.decompose import CORE_ARCSEC, RING, Parts, PsfFamily, decompose
+from merkhet.scan.decompose import RING, Parts, PsfFamily, decompose
 from merkhet.scan.images import SkyTile
 from merkhet.scan.local_background import LocalBackground
 from merkhet.scan.radial import FloatArray, Rings, recentered, rings_around
+from merkhet.simulate.halos.truth import ANNULI, CORE_ARCSEC, best_annulus
 
 REACH_SIZES, REACH_ARCSEC = 4.0, (600.0, 7200.0)  # how far to look, in sizes, and its limits
 RING_REACH_SIZES = 1.7
-ANNULI = 96
 SHIFT_ARCSEC = 60.0  # how far from a candidate's position its source may lie
 PROFILE_RINGS = 24
 ONE_SIGMA = 0.158655  # below minus one standard deviation
@@ -184,9 +184,9 @@ def _measure_one(tile: SkyTile, candidate: Row, *, local: LocalBackground, psf: 
             ("pixels", rings.pixels),
         )
     }
-    first, last = _best_annulus(sums["extended"], sums["psf"] + sums["background"], from_core=label != RING)
+    first, last = best_annulus(sums["extended"], sums["psf"] + sums["background"], from_core=label != RING)
     counts, background, point, pixels = (
-        float(sums[name][first:last].sum()) for name in ("counts", "background", "psf", "pixels")
+        float(sums[name][first : last + 1].sum()) for name in ("counts", "background", "psf", "pixels")
     )
     if pixels == 0:
         return (np.nan,) * len(COLUMNS)
@@ -194,7 +194,7 @@ def _measure_one(tile: SkyTile, candidate: Row, *, local: LocalBackground, psf: 
     noise = np.sqrt(max(halo, 0.0) + point + background)
     snr = halo / noise if noise > 0 else 0.0
     chance = float(poisson_sigma(counts, point + background))
-    return snr, chance, halo, point, background, float(edges[first]), float(edges[last])
+    return snr, chance, halo, point, background, float(edges[first]), float(edges[last + 1])
 
 
 def _take_apart(
@@ -218,15 +218,3 @@ def _take_apart(
 def _reach(size_arcsec: float, label: str) -> float:
     sizes = RING_REACH_SIZES if label == RING else REACH_SIZES
     return float(np.clip(sizes * size_arcsec, *REACH_ARCSEC))
-
-
-def _best_annulus(signal: FloatArray, noise: FloatArray, *, from_core: bool) -> tuple[int, int]:
-    """Return start and stop of the rings whose sum has the best expected signal-to-noise ratio."""
-    h, n = (np.append(0.0, np.cumsum(values)) for values in (signal, noise))
-    halo, total = h[None, :] - h[:, None], h[None, :] - h[:, None] + n[None, :] - n[:, None]
-    ratio = np.where((halo > 0) & (total > 0), halo / np.sqrt(np.maximum(total, 1e-12)), -1.0)
-    ratio[np.tril_indices(len(h))] = -2.0
-    if from_core:
-        ratio = ratio[:1]
-    first, last = np.unravel_index(np.argmax(ratio), ratio.shape)
-    return int(first), int(last)

@@ -8,6 +8,7 @@ from astropy.table import Table
 
 from merkhet.scan.candidates import strongest
 from merkhet.scan.footprints import Footprint, owner
+from merkhet.simulate.halos.sphere import unit_vectors
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -76,6 +77,4 @@ def _depth_arcsec(footprint: Footprint, ra: FloatArray, dec: FloatArray) -> Floa
 
 def _vectors(ra: FloatArray, dec: FloatArray) -> FloatArray:
     """Return points ``(n, 3)`` whose distances are those on the sky in arcsec, to 1e-4 within 3 degrees."""
-    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
-    unit = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    return ARCSEC_PER_RADIAN * unit
+    return ARCSEC_PER_RADIAN * unit_vectors(ra, dec)

@@ -174,7 +174,7 @@ def _project(truth: Table, tile: SkyTile, *, spec: Spec, where: Path) -> _Object
 
 
 def _pyramid(tile: SkyTile, *, levels: int) -> list[Layers]:
-    pyramid = [Layers(tile.counts, tile.exposure, tile.background, tile.valid.astype(np.float32))]
+    pyramid = [tile.layers()]
     while len(pyramid) < levels:
         pyramid.append(pyramid[-1].halved())
     return pyramid

@@ -24,10 +24,11 @@ from merkhet.io.catalog import Flag
 from merkhet.scan.candidates import peaks
 from merkhet.scan.cuts import Cutter, WindowGrid, rebin
 from merkhet.scan.detectors import Found
-from merkhet.scan.extent import CORE_ARCSEC, find_center, half_light_radius
+from merkhet.scan.extent import find_center, half_light_radius
 from merkhet.scan.field import Field
 from merkhet.scan.grid import Grid
 from merkhet.scan.partial import window_flags
+from merkhet.simulate.halos.truth import CORE_ARCSEC
 from merkhet.tasks.apply import to_device
 
 Resample = Literal["sum", "zoom"]

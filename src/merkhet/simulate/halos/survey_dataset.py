@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
-from astropy.table import Column, Table
+from astropy.table import Table
 
 from merkhet.execute import Progress
 from merkhet.io.atomic import atomic_path, prepare_folder
@@ -20,39 +20,14 @@ from merkhet.simulate.halos.sphere import ra_dec
 from merkhet.simulate.halos.survey import Survey, command
 from merkhet.simulate.halos.tiles import MAX_TILES, Tile
 from merkhet.simulate.halos.truth import Signal, measure
+from merkhet.simulate.halos.truth_table import TRUTH, describe, truth_table
 from merkhet.simulate.records import RECORD, check_count, check_seed, interrupted, write_each, write_record
 
-TILE_FOLDER, TILE_TABLE, TRUTH = "tiles", "tiles.csv", "truth.ecsv"
+TILE_FOLDER, TILE_TABLE = "tiles", "tiles.csv"
 PRODUCTS = {"image": "Image", "exposure": "ExposureMap", "background": "BackgrImage"}
 UNITS = {"image": "count", "exposure": "s", "background": "count"}
 COMPRESSION = 1  # higher levels take longer and save little
 MAP_STEPS = (2.0**-5, 2.0**-20)  # exposure (s) and background (counts) are rounded to these: maps shrink to a third
-
-# Name, unit and description of each column of the truth.
-TRUTH_COLUMNS: tuple[tuple[str, str | None, str], ...] = (
-    ("id", None, "name of the source"),
-    ("ra", "deg", "right ascension, ICRS"),
-    ("dec", "deg", "declination, ICRS"),
-    ("kind", None, "halo, ring, point, or the name of a confuser"),
-    ("label", None, "halo (snr 5 or more), none (below 2), or unclear: neither hit nor false alarm"),
-    ("snr", None, "halo / sqrt(halo + psf + background), where it is best"),
-    ("size", "arcsec", "radius that holds half the photons of the halo; of the strongest ring"),
-    ("inner", "arcsec", "inner radius of the annulus of best snr"),
-    ("outer", "arcsec", "outer radius of the annulus of best snr"),
-    ("halo_counts", "ct", "expected counts of halo or rings in the annulus"),
-    ("psf_counts", "ct", "expected counts of the source's other photons in the annulus"),
-    ("background_counts", "ct", "expected counts of the background in the annulus"),
-    ("total_halo", "ct", "expected counts of halo or rings, everywhere"),
-    ("total_psf", "ct", "expected counts of the source's other photons, everywhere; confusers: all their photons"),
-    ("n_h", "1 / cm2", "column density of hydrogen"),
-    ("distance", "kpc", "distance of the source"),
-    ("dust", None, "slabs of dust, near-far:share, as fractions of the distance"),
-    ("delay", "d", "time since the flare"),
-    ("fluence", "ct", "counts that the flare itself would have given, unscattered, to a telescope that stared at it"),
-    ("tile", None, "tile whose center is nearest, among those that the position lies on; -1 where there is none"),
-    ("tiles", None, "all tiles that the position, or the circle of that size around it, touches"),
-    ("whole", None, "whether the circle of that size lies inside the tile"),
-)
 
 
 @dataclass
@@ -166,31 +141,12 @@ def _list(sources: list[Placed], tile: Tile, listed: dict[str, _Listed]) -> None
 
 def _row(entry: _Listed, tiles: list[Tile]) -> dict[str, Any]:
     """Return what the truth says of a source."""
-    source, signal, position = entry.placed.source, entry.signal, entry.placed.position
-    ra, dec = ra_dec(position)
+    source, position = entry.placed.source, entry.placed.position
     on = [tile for tile in tiles if tile.frame.inside(position[None])[0]]
     owner = max(on, key=lambda tile: float(tile.frame.center @ position), default=None)
-    sightline = source.sightline
     return {
         "id": entry.placed.name,
-        "ra": float(ra),
-        "dec": float(dec),
-        "kind": source.kind,
-        "size": source.size_arcsec,
-        "label": signal.label,
-        "snr": signal.snr,
-        "inner": signal.inner_arcsec,
-        "outer": signal.outer_arcsec,
-        "halo_counts": signal.halo,
-        "psf_counts": signal.psf,
-        "background_counts": signal.background,
-        "total_halo": signal.total_halo,
-        "total_psf": signal.total_psf,
-        "n_h": sightline.n_h_cm2 if sightline else np.nan,
-        "distance": sightline.distance_kpc if sightline else np.nan,
-        "dust": sightline.described() if sightline else "",
-        "delay": source.delay_days,
-        "fluence": source.fluence_counts,
+        **describe(source, signal=entry.signal, position=position),
         "tile": owner.index if owner else -1,
         "tiles": " ".join(map(str, entry.tiles)),
         "whole": owner is not None and _whole(source.size_arcsec, position, owner),
@@ -208,7 +164,7 @@ def _write_tables(out: Path, done: list[Tile], listed: dict[str, _Listed], *, co
     again = command(out, case=case, number=number, seed=seed, survey=survey, default=Survey())
     write_record(out, case=case, command=again, number=number, finished=len(done), seed=seed, survey=survey)
     write_table(_tile_table(done), out / TILE_TABLE)
-    write_table(_truth_table([_row(entry, done) for entry in listed.values()]), out / TRUTH)
+    write_table(truth_table([_row(entry, done) for entry in listed.values()]), out / TRUTH)
     return out / TRUTH
 
 
@@ -222,12 +178,3 @@ def _tile_table(done: list[Tile]) -> Table:
     for product in PRODUCTS:
         columns[product] = [product_path(tile, product).as_posix() for tile in done]
     return Table(columns)
-
-
-def _truth_table(rows: list[dict[str, Any]]) -> Table:
-    types: dict[str, type] = {"tile": int, "whole": bool} | dict.fromkeys(("id", "kind", "label", "dust", "tiles"), str)
-    table = Table()
-    for name, unit, description in TRUTH_COLUMNS:
-        values = [row[name] for row in rows]
-        table[name] = Column(values, dtype=types.get(name, float), unit=unit, description=description)
-    return table

@@ -89,7 +89,7 @@ def measure(
             else:
                 psf += counts
     sky = per_pixel * np.pi * np.diff(edges**2) / pixel_arcsec2
-    first, last = _best_annulus(signal, psf + sky, from_core=role is Role.HALO)
+    first, last = best_annulus(signal, psf + sky, from_core=role is Role.HALO)
     inside = slice(first, last + 1)
     halo, other, around = (float(values[inside].sum()) for values in (signal, psf, sky))
     at_center = float(exposure(center[None])[0])
@@ -112,8 +112,16 @@ def _places(center: FloatArray, radii: FloatArray) -> FloatArray:
     return offset(center, offsets.reshape(-1, 2)).reshape(len(radii), AZIMUTHS, 3)
 
 
-def _best_annulus(signal: FloatArray, noise: FloatArray, *, from_core: bool) -> tuple[int, int]:
-    """Return the first and the last of the annuli whose sum has the best signal-to-noise ratio."""
+def best_annulus(signal: FloatArray, noise: FloatArray, *, from_core: bool) -> tuple[int, int]:
+    """Return the first and the last of the annuli whose sum has the best signal-to-noise ratio.
+
+    Parameters
+    ----------
+    signal, noise
+        Counts of each annulus, from inside out: those looked for, and all others.
+    from_core
+        Only sums from the innermost annulus outwards.
+    """
     s, n = (np.append(0.0, np.cumsum(values)) for values in (signal, noise))
     sums = s[None, 1:] - s[:-1, None], n[None, 1:] - n[:-1, None]  # (first, last)
     with np.errstate(divide="ignore", invalid="ignore"):
