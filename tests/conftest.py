@@ -1,6 +1,7 @@
 """Shared fixtures: random generators, real data."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,13 @@ from tests.skies import make_sky
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True)
+def _same_weights() -> None:
+    """Networks that a test builds start alike on every run; a test that never loads torch does not load it for this."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(20260101)
 
 
 @pytest.fixture
