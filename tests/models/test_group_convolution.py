@@ -111,8 +111,9 @@ def test_weights_keep_the_mean_square_of_the_signal(lifting):
     initialize(layer, activation="relu")
     assert layer.bias is not None
     assert layer.bias.abs().max() == 0
-    # Rectified noise of unit variance comes in; noise of unit variance must come out. The border sees padding.
-    out = layer(torch.randn(8, 16 if lifting else 128, 16, 16).relu())[..., 1:-1, 1:-1]
+    # Noise with the mean square of rectified noise comes in, without its mean: of 64 drawn channels that scatters by a
+    # tenth. Noise of unit variance must come out. The border sees padding.
+    out = layer(torch.randn(8, 16 if lifting else 128, 16, 16) / math.sqrt(2))[..., 1:-1, 1:-1]
     assert out.square().mean().item() == pytest.approx(1, rel=0.05)
     assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / layer.weight[0].numel()), rel=0.05)
 
