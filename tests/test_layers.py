@@ -46,6 +46,7 @@ def test_imports_run_downwards(path):
 
 NO_TORCH = ["merkhet", "merkhet.cli", "merkhet.config.experiment", "merkhet.io.fits", "merkhet.io.tables",
             "merkhet.io.headers", "merkhet.data.pack", "merkhet.simulate.radio_galaxies", "merkhet.simulate.halos",
+            "merkhet.simulate.radio_snapshots",
             "merkhet.evaluate.scores",
             "merkhet.infer.inspect"]  # fmt: skip
 NO_LIGHTNING = [

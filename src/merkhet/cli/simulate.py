@@ -12,16 +12,27 @@ from merkhet.errors import ConfigError
 
 
 def simulate(
-    case: Literal["radio_galaxies", "halo_cutouts", "halo_survey"],
+    case: Literal["radio_galaxies", "halo_cutouts", "halo_survey", "radio_snapshots", "cherenkov"],
     out: Path,
     /,
     *,
     n: Annotated[int | None, Parameter(name=["--n", "-n"])] = None,
     tiles: int | None = None,
+    observations: int | None = None,
+    events: int | None = None,
     size: int | None = None,
     exposure: float | None = None,
     crowding: float | None = None,
     overlap: float | None = None,
+    array: Literal["compact", "phase1", "extended"] | None = None,
+    subbands: int | None = None,
+    robust: float | None = None,
+    prevalence: float | None = None,
+    strength: tuple[float, float] | None = None,
+    truth: Annotated[bool | None, Parameter(negative="")] = None,
+    workers: int | None = None,
+    cameras: Path | None = None,
+    gammas: Literal["diffuse", "point"] | None = None,
     seed: int = 1,
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
@@ -36,33 +47,75 @@ def simulate(
         What to simulate. radio_galaxies: FRI and FRII galaxies as a 1.4 GHz survey with a 5.4" beam sees them.
         halo_cutouts: X-ray dust-scattering halos and what is taken for them, as an all-sky survey sees them.
         halo_survey: whole tiles of that survey, with halos, rings, exposure and background maps.
+        radio_snapshots: low-frequency snapshots of an aperture array, with and without interference (RFI) and sources
+        in a sidelobe of the primary beam (SIS).
+        cherenkov: showers of gammas, electrons and protons, as an array of Cherenkov telescopes of three types records
+        them.
     out
         Folder to make.
     n
         Number of images of radio_galaxies or halo_cutouts; 1000 where absent.
     tiles
         Number of tiles of halo_survey; 1 where absent.
+    observations
+        Number of observations of radio_snapshots; 100 where absent. Each gives XX and YY of its sub-bands.
+    events
+        Number of recorded events of cherenkov; 1000 where absent.
     size
-        Side of an image in pixels. Where absent: 150 for radio_galaxies, 64 for halo_cutouts, 3240 for halo_survey.
+        Side of an image in pixels. Where absent: 150 for radio_galaxies, 64 for halo_cutouts, 3240 for halo_survey,
+        512 for radio_snapshots.
     exposure
         Seconds of exposure of the halo cases at the ecliptic equator; 120 where absent.
     crowding
         Number of halos, rings and confusers of halo_survey over that of the sky; 1 where absent.
     overlap
         Arcminutes of sky that neighboring tiles of halo_survey share, a tenth of a tile at most; 20 where absent.
+    array
+        Array of radio_snapshots, which sets the side of a pixel; phase1 where absent.
+    subbands
+        Sub-bands of an observation of radio_snapshots, 1 to 4; 4 where absent.
+    robust
+        Robustness of the weights of radio_snapshots, -2 to 2; -1 where absent.
+    prevalence
+        Share of radio_snapshots with either artifact; 0.5 where absent. In a survey it is 0.01 to 0.03.
+    strength
+        Least and largest rms of an artifact of radio_snapshots over that of the noise; 0.1 5 where absent.
+    truth
+        Write the artifacts of radio_snapshots alone, too.
+    workers
+        Processes that make radio_snapshots; 1 where absent.
+    cameras
+        Folder with tables of the real cameras of cherenkov, such as LSTCam.camgeom.fits; built-in ones where absent.
+    gammas
+        Whether the gammas of cherenkov come from the whole field, as the other particles, or from one direction;
+        diffuse where absent.
     seed
         Seed; each image depends on the seed and its own number alone.
     overwrite
         Replace an output that exists.
     """
     chosen = _CASES[case]
-    given = {"n": n, "tiles": tiles}
+    given = {"n": n, "tiles": tiles, "observations": observations, "events": events}
     number = given.pop(chosen.option)
     for other, value in given.items():
         if value is not None:
             raise ConfigError(f"--{other} does not go with {case}; say how many with --{chosen.option}")
     number = chosen.number if number is None else number
-    options = {"size_px": size, "exposure_s": exposure, "crowding": crowding, "overlap_arcmin": overlap}
+    options = {
+        "size_px": size,
+        "exposure_s": exposure,
+        "crowding": crowding,
+        "overlap_arcmin": overlap,
+        "array": array,
+        "subbands": subbands,
+        "robust": robust,
+        "prevalence": prevalence,
+        "strength": strength,
+        "truth": truth,
+        "workers": workers,
+        "cameras": cameras,
+        "gammas": gammas,
+    }
     changed: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     foreign = [name for name in changed if name not in chosen.options]
     if foreign:
@@ -71,7 +124,7 @@ def simulate(
         table = chosen.run(
             out, number=number, seed=seed, changed=changed, options={"overwrite": overwrite, "progress": progress}
         )
-    output.say(f"{number} {chosen.things} and their table: {table}")
+    output.say(f"{number} {chosen.things} and their {chosen.made}: {table}")
     output.summary(table=table, seed=seed, **{chosen.option: number})
     return 0
 
@@ -96,19 +149,46 @@ def _halo_survey(out: Path, *, number: int, seed: int, changed: dict[str, Any], 
     return simulate_survey(out, tiles=number, seed=seed, survey=Survey(**changed), **options)
 
 
+def _radio_snapshots(out: Path, *, number: int, seed: int, changed: dict[str, Any], options: dict[str, Any]) -> Path:
+    from merkhet.simulate.radio_snapshots import Survey
+    from merkhet.simulate.radio_snapshots import simulate as run
+
+    options |= {name: changed.pop(name) for name in ("truth", "workers") if name in changed}
+    if "strength" in changed:
+        changed["min_strength"], changed["max_strength"] = changed.pop("strength")
+    return run(out, observations=number, seed=seed, survey=Survey(**changed), **options)
+
+
+def _cherenkov(out: Path, *, number: int, seed: int, changed: dict[str, Any], options: dict[str, Any]) -> Path:
+    from merkhet.simulate.cherenkov import Observation
+    from merkhet.simulate.cherenkov import simulate as run
+
+    cameras = changed.pop("cameras", None)
+    return run(out, events=number, seed=seed, observation=Observation(**changed), cameras=cameras, **options)
+
+
 @dataclass(frozen=True)
 class _Case:
-    """What can be simulated: the option that says how many, how many there are without it, of what, other options."""
+    """What can be simulated: the option that says how many, its default, of what, how, other options, what is made."""
 
     option: str
     number: int
     things: str
     run: Callable[..., Path]
     options: tuple[str, ...]
+    made: str = "table"
 
 
 _CASES = {
     "radio_galaxies": _Case("n", 1000, "images", _radio_galaxies, ("size_px",)),
     "halo_cutouts": _Case("n", 1000, "cutouts", _halo_cutouts, ("size_px", "exposure_s")),
     "halo_survey": _Case("tiles", 1, "tiles", _halo_survey, ("size_px", "exposure_s", "crowding", "overlap_arcmin")),
+    "radio_snapshots": _Case(
+        "observations",
+        100,
+        "observations",
+        _radio_snapshots,
+        ("size_px", "array", "subbands", "robust", "prevalence", "strength", "truth", "workers"),
+    ),
+    "cherenkov": _Case("events", 1000, "events", _cherenkov, ("cameras", "gammas"), "files"),
 }
