@@ -63,3 +63,14 @@ def test_other_bands_are_refused():
     made = batch(*[np.ones((1, 2, 2))] * 3)
     with pytest.raises(ValueError, match="takes counts, exposure and background; got 2 bands"):
         normalize({**made, "image": made["image"][:, :2], "valid": made["valid"][:, :2]})
+
+
+def test_gradients_reach_the_counts():
+    """As heat maps by gradients need them; against the derivative of the formula."""
+    made = batch(*(np.full((1, 2, 2), value) for value in (3.0, 1.0, 0.5)))
+    made["image"].requires_grad_()
+    x, _, _ = normalize(made)
+    x[:, 0].sum().backward()
+    excess = 2 * (np.sqrt(3.375) - np.sqrt(0.875))
+    expected = 1 / np.sqrt(3.375) / np.sqrt(1 + excess**2)
+    np.testing.assert_allclose(made["image"].grad[:, 0].numpy(), expected, rtol=1e-5)

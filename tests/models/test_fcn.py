@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from merkhet.config import models as schemas
 from merkhet.config.base import build
-from merkhet.models.fcn import FCN, covered
+from merkhet.models.fcn import FCN, covered, has_holes
 
 SMALL = schemas.FCN(widths=(4, 4, 6), convolutions=(2, 1, 2))  # cells of 8 px
 SIDE = 12  # of the test image, in cells
@@ -87,6 +87,24 @@ def test_the_edge_of_an_image_is_like_pixels_that_are_masked(above, left):
     outside = found.clone()
     outside[:, :, above : above + SIDE, left : left + SIDE] = 0
     assert not outside.any(), "features where there is no pixel"
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_an_image_without_holes_is_answered_as_with_masks(height, width):
+    x = image(height, width)
+    masked = NETWORK(x).detach()  # in training, masks are always multiplied with
+    assert not has_holes(x)
+    with torch.inference_mode():
+        torch.testing.assert_close(NETWORK(x), masked, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(NETWORK.whole(x), masked, atol=1e-6, rtol=1e-6)
+
+
+def test_a_hole_is_a_pixel_without_any_band():
+    x = image(9, 9)
+    x[0, 0, 4, 4] = 0
+    assert not has_holes(x)
+    x[0, 1, 4, 4] = 0
+    assert has_holes(x)
 
 
 def test_covered_cells_hold_a_pixel_that_is_valid_in_every_band():

@@ -17,6 +17,8 @@ from merkhet.models.normalize import Normalizer, fit_normalization
 
 CONFIGS = {
     "asinh": schemas.AsinhNoise(),
+    "noise": schemas.NoiseUnits(),
+    "image": schemas.ImageStandard(),
     "robust": schemas.Robust(),
     "dataset": schemas.DatasetStandard(mean=(1.0, -2.0), std=(3.0, 0.5)),
     "log_minmax": schemas.LogMinMax(),
@@ -144,6 +146,45 @@ class TestAsinhNoise:
         assert x.abs().max() < 22
         back = make("asinh").denormalize(x, scale=scale, offset=offset).numpy()
         np.testing.assert_allclose(back, image, rtol=2e-5, atol=1e-30)
+
+
+class TestNoiseUnits:
+    def test_formula(self, rng):
+        image, noise = sky(rng, 2, 3, 8, 8), torch.tensor([[1.0, 2.0, 3.0], [0.1, 0.2, 0.3]])
+        x, scale, offset = build(schemas.NoiseUnits(clip=6.0))(make_batch(image, noise=noise))
+        expected = np.clip(image.numpy() / noise.numpy()[..., None, None], -6, 6)
+        np.testing.assert_allclose(x.numpy(), expected, rtol=1e-6)
+        np.testing.assert_allclose(scale[..., 0, 0], noise)
+        assert (np.abs(expected) == 6).any()
+        assert (offset == 0).all()
+
+    @pytest.mark.parametrize("noise", [0.0, -1.0, np.nan, np.inf])
+    def test_noise_that_is_none_gives_finite_numbers(self, noise):
+        image = torch.tensor([[[[0.0, 2.0], [0.0, -4.0]]]])
+        x, _, _ = build(schemas.NoiseUnits())(make_batch(image, noise=torch.full((1, 1), noise)))
+        np.testing.assert_allclose(x.numpy(), image.numpy() / 4e-9, rtol=1e-5)
+
+
+class TestImageStandard:
+    def test_mean_and_standard_deviation_of_valid_pixels(self, rng):
+        image = sky(rng, 3, 2, 15, 14)
+        valid = torch.from_numpy(rng.random((3, 2, 15, 14)) < 0.8)
+        x, scale, offset = make("image")(make_batch(image, valid=valid))
+        pixels = np.where(valid, image, np.nan).astype(np.float64)
+        mean, std = (f(pixels, axis=(2, 3), keepdims=True) for f in (np.nanmean, np.nanstd))
+        np.testing.assert_allclose(offset, mean, rtol=1e-6)
+        np.testing.assert_allclose(scale, std, rtol=1e-6)
+        np.testing.assert_allclose(x, np.nan_to_num((pixels - mean) / std), rtol=1e-4, atol=1e-5)
+
+    def test_an_offset_far_above_the_noise_costs_no_digits(self, rng):
+        noise = rng.normal(0, 1e-3, (1, 1, 64, 64))
+        x, _, _ = make("image")(make_batch((5 + noise).astype(np.float32)))
+        np.testing.assert_allclose(x, (noise - noise.mean()) / noise.std(), atol=2e-3)
+
+    def test_a_constant_image_is_zero(self):
+        x, scale, offset = make("image")(make_batch(torch.full((1, 1, 4, 4), 3.0)))
+        assert (x == 0).all()
+        assert (scale.item(), offset.item()) == (1, 3)
 
 
 class TestRobust:

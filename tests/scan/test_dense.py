@@ -79,6 +79,21 @@ def test_a_cell_is_answered_as_in_a_piece_cut_out_with_its_context(model, tile, 
         assert whole[0].maps["size_arcsec"][row, column] == pytest.approx(4 * size, rel=1e-4)
 
 
+def test_sides_of_a_tile_that_were_not_observed_change_nothing(model, tile):
+    """They are cut off; whole cells of them, so that the others stay where they are."""
+    inner = np.s_[37:170, 21:118]
+    exposure = np.zeros(SHAPE)
+    exposure[inner] = 100
+    framed = make_tile(tile.counts, exposure=exposure)
+    shifted = np.s_[32:170, 16:118]  # the same cells, but for the corner
+    small = make_tile(tile.counts[shifted], exposure=exposure[shifted])
+    detector = DenseDetector(model, tile=64, device="cpu")
+    whole, part = (detector.grid(Field(one), 0) for one in (framed, small))
+    for name, values in part.maps.items():
+        np.testing.assert_allclose(whole.maps[name][2:11, 1:8], values, atol=1e-4, rtol=1e-4, err_msg=name)
+    assert whole.covered.sum() == part.covered.sum() == 9 * 7
+
+
 def test_grids_lie_on_the_pixels_of_the_tile(whole):
     for level, grid in enumerate(whole):
         step = 16 * 2**level

@@ -10,7 +10,6 @@ from merkhet.scan.images import read_tile
 from merkhet.scan.listing import TileFiles
 from merkhet.scan.neighbors import Neighbor, survey_neighbors
 from merkhet.scan.pyramid import Layers
-from merkhet.scan.tiles import cut
 from tests.scan.fields import make_header, make_tile, write_image
 
 SIDE, STEP = 96, 64  # of a tile, and from tile to tile: they overlap
@@ -58,12 +57,14 @@ def test_margins_are_those_of_one_image_of_the_whole_sky(sky, field, level, marg
         whole = whole.halved()
     found = field.level(level, margin=margin)
     first, side = STEP // 2**level - margin, SIDE // 2**level + 2 * margin
-    here = (slice(first, first + side),) * 2
-    np.testing.assert_array_equal(found.counts, cut(whole.counts, here))
-    np.testing.assert_array_equal(found.valid, cut(whole.valid, here))
+    around = 2 * side  # what lies beyond the sky is 0
+    here = (slice(around + first, around + first + side),) * 2
+    expected = {name: np.pad(image, around)[here] for name, image in vars(whole).items()}
+    np.testing.assert_array_equal(found.counts, expected["counts"])
+    np.testing.assert_array_equal(found.valid, expected["observed"] > 0)
     # Maps are kept at a quarter of the resolution: in a slope a pixel is up to 1.5 pixels off.
-    np.testing.assert_allclose(found.exposure, cut(whole.exposure, here), atol=0 if level > 2 else 0.5, rtol=1e-5)
-    np.testing.assert_allclose(found.background, cut(whole.background, here), rtol=0.01 if level < 2 else 1e-4)
+    np.testing.assert_allclose(found.exposure, expected["exposure"], atol=0 if level > 2 else 0.5, rtol=1e-5)
+    np.testing.assert_allclose(found.background, expected["background"], rtol=0.01 if level < 2 else 1e-4)
     assert found.pixel_arcsec == pytest.approx(4 * 2**level)
     assert found.origin == ((2**level - 1) / 2 - margin * 2**level,) * 2
 

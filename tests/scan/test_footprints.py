@@ -55,6 +55,25 @@ def test_nowhere_and_the_far_side_of_the_sky_belong_to_no_tile():
     assert owner(tiles, np.array([]), np.array([])).tolist() == []
 
 
+def swapped(header):
+    """The same sky with declination on the first axis."""
+    for key in ("CTYPE", "CUNIT", "CRVAL"):
+        header[f"{key}1"], header[f"{key}2"] = header[f"{key}2"], header[f"{key}1"]
+    return header
+
+
+@pytest.mark.parametrize("change", [dict, swapped, lambda header: header.update(RADESYS="FK5", EQUINOX=1980.0)])
+def test_positions_are_those_of_astropy_in_any_frame(rng, change):
+    header = make_header((60, 80), ra=359.99, rotation_deg=20)
+    place = Footprint("a", WCS(change(header) or header), (60, 80))
+    x, y = rng.uniform(-5, 85, 20), rng.uniform(-5, 65, 20)
+    ra, dec = place.sky(x, y)
+    expected = place.wcs.pixel_to_world(x, y).icrs
+    np.testing.assert_allclose([ra, dec], [expected.ra.deg, expected.dec.deg], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(place.pixels(ra, dec), [x, y], atol=1e-5)
+    assert np.isnan(place.pixels(np.array([170.0]), np.array([-10.0]))).all()
+
+
 def test_right_ascension_may_wrap():
     tiles = [make_footprint(ra=0.0)]
     assert owner(tiles, np.array([359.99, 0.01]), np.array([10.0, 10.0])).tolist() == [0, 0]

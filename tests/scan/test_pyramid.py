@@ -61,9 +61,3 @@ def test_levels_that_are_passed_over_change_nothing():
     direct, stepwise = layers.halved(3), layers.halved().halved().halved()
     for name, expected in vars(stepwise).items():
         np.testing.assert_allclose(getattr(direct, name), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_padding_is_not_observed():
-    padded = make_layers((4, 5), 0).padded((1, 2), (3, 4))
-    assert padded.counts.shape == (8, 11)
-    assert padded.observed[0].sum() == padded.observed[5:].sum() == padded.observed[:, :2].sum() == 0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merkhet.scan.tiles import cut, plan_blocks
+from merkhet.scan.tiles import plan_blocks
 
 
 @given(
@@ -26,14 +26,6 @@ def test_every_pixel_has_one_owner_and_all_its_context(shape, side, align, conte
     assert (owners == 1).all()
     assert all(c <= side for c in plan.core)
     assert all(f - n < align * -(-n // c) for f, n, c in zip(owners.shape, shape, plan.core, strict=True))
-
-
-@given(st.integers(-30, 30), st.integers(1, 40), st.integers(-30, 30), st.integers(1, 40))
-def test_what_lies_beyond_the_image_is_cut_as_zero(y, height, x, width):
-    image = np.arange(1, 21 * 17 + 1).reshape(21, 17)
-    padded = np.pad(image, 80)
-    expected = padded[80 + y : 80 + y + height, 80 + x : 80 + x + width]
-    np.testing.assert_array_equal(cut(image, (slice(y, y + height), slice(x, x + width))), expected)
 
 
 @pytest.mark.parametrize("bad", [{"shape": (0, 4), "side": 8}, {"shape": (4, 4), "side": 4, "align": 8}])

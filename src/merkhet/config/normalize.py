@@ -15,6 +15,21 @@ class AsinhNoise(Component):
     softening: PositiveFloat = 1.0
 
 
+class NoiseUnits(Component):
+    """``image / noise``, clipped to ``+-clip``: bright sources weigh no more than that; faster than `asinh`."""
+
+    target: ClassVar[str] = "merkhet.models.normalize:NoiseUnits"
+    kind: Literal["noise"] = "noise"
+    clip: PositiveFloat | None = None
+
+
+class ImageStandard(Component):
+    """``(image - mean) / std`` of each image and band: the published radio quality classifier's preprocessing."""
+
+    target: ClassVar[str] = "merkhet.models.normalize:ImageStandard"
+    kind: Literal["image"] = "image"
+
+
 class Robust(Component):
     """``(image - median) / (1.4826 MAD)`` of each image and band, clipped to ``+-clip``."""
 
@@ -58,4 +73,6 @@ class Counts(Component):
     kind: Literal["counts"] = "counts"
 
 
-Normalization = Annotated[AsinhNoise | Robust | DatasetStandard | LogMinMax | Counts, Field(discriminator="kind")]
+Normalization = Annotated[
+    AsinhNoise | NoiseUnits | ImageStandard | Robust | DatasetStandard | LogMinMax | Counts, Field(discriminator="kind")
+]

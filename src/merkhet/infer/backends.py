@@ -8,15 +8,17 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from merkhet.config.inference import BackendName, Precision
 from merkhet.config.inputs import InputSpec
 from merkhet.data.sample import Batch
 from merkhet.errors import ConfigError
 from merkhet.infer.fold import fold_batch_norm, norms_left
+from merkhet.infer.holes import InTwoForms, WithoutHoles
 from merkhet.infer.openvino import OpenVINONetwork, convert
 from merkhet.infer.parts import InBfloat16, InParts
+from merkhet.models.fcn import FCN
 from merkhet.tasks.apply import apply_task, choose_device
 from merkhet.tasks.base import Task
 
@@ -127,9 +129,9 @@ def _use_openvino(task: Task, *, spec: InputSpec, precision: Precision, device: 
     expected = answers(task, batches)
     example = torch.zeros(2, *batches[0]["image"].shape[1:])
     shape = None if spec.fit == "any" else spec.network_shape
-    networks = [(leaf, leaf.network, convert(leaf.network, example, shape=shape)) for leaf in task.leaves()]
-    for leaf, network, model in networks:
-        leaf.network = OpenVINONetwork(model, network, precision="f32")
+    networks = [(leaf, _converted(leaf.network, example, shape)) for leaf in task.leaves()]
+    for leaf, forms in networks:
+        leaf.network = _compiled(forms, precision="f32")
     difference = largest_difference(answers(task, batches), expected)
     if not difference <= TOLERANCE:  # NaN is no agreement
         raise ConfigError(
@@ -137,17 +139,28 @@ def _use_openvino(task: Task, *, spec: InputSpec, precision: Precision, device: 
             f"{TOLERANCE:g}. Use backend torch"
         )
     if precision != "f32":
-        for leaf, network, model in networks:
-            leaf.network = OpenVINONetwork(model, network, precision=precision)
+        for leaf, forms in networks:
+            leaf.network = _compiled(forms, precision=precision)
         difference = largest_difference(answers(task, batches), expected)
     images = sum(len(batch["image"]) for batch in batches)
     return Backend("openvino", precision, torch.device("cpu"), difference=difference, images=images)
 
 
+def _converted(network: nn.Module, example: Tensor, shape: Sequence[int] | None) -> list[tuple[nn.Module, Any]]:
+    """Return a network, and the form for images without holes if it has one, each with its OpenVINO model."""
+    forms = [network, WithoutHoles(network)] if isinstance(network, FCN) else [network]
+    return [(form, convert(form, example, shape=shape)) for form in forms]
+
+
+def _compiled(forms: Sequence[tuple[nn.Module, Any]], *, precision: Precision) -> nn.Module:
+    made = [OpenVINONetwork(model, form, precision=precision) for form, model in forms]
+    return InTwoForms(*made) if len(made) > 1 else made[0]
+
+
 def synthetic_batches(task: Task, spec: InputSpec) -> list[Batch]:
     """Return batches of noise with blobs on it, seeded, in physical units that normalization brings near one.
 
-    Where images may have any shape, each batch has another.
+    Where images may have any shape, each batch has another. The last column of the last images is not valid.
     """
     rng = torch.Generator().manual_seed(0)
     base = spec.network_shape or (_SIDE,) * spec.dims
@@ -166,6 +179,7 @@ def synthetic_batches(task: Task, spec: InputSpec) -> list[Batch]:
         }
         _, scale, offset = normalize(batch)
         batches.append({**batch, "image": normalize.denormalize(wanted, scale=scale, offset=offset)})
+    batches[-1]["valid"][..., -1] = False
     return batches
 
 

@@ -59,9 +59,11 @@ def convert(network: nn.Module, example: Tensor, *, shape: Sequence[int] | None)
     Raises
     ------
     ConfigError
-        OpenVINO has no counterpart of one of its layers.
+        OpenVINO has no counterpart of one of its layers, or what the network does depends on the shape of the image.
     """
     openvino = import_openvino()
+    if getattr(network, "by_tiles", False):
+        raise ConfigError("backend openvino: this network works through an image tile by tile. Use backend torch")
     try:
         with warnings.catch_warnings(), torch.no_grad():
             # Tracing warns of every condition on a shape; that the result holds for other shapes is checked later.
@@ -128,7 +130,7 @@ class OpenVINONetwork(nn.Module):
 
     def _infer(self, images: FloatArray, answers: FloatArray) -> None:
         if len(images) < len(self._alone):
-            answers[:] = self._together.infer(images)[0]
+            answers[:] = self._together.infer(images, share_inputs=True)[0]
             return
         step = min(images_per_part(images.shape[2:], cores=1), math.ceil(len(images) / len(self._alone)))
         for start in range(0, len(images), step):

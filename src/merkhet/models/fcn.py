@@ -7,6 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 from merkhet.config import models as schemas
 from merkhet.errors import ConfigError
 from merkhet.models.blocks import conv_block, initialize
+from merkhet.models.masks import every, every_band
 
 
 class FCN(nn.Module):
@@ -61,11 +62,20 @@ class FCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map an image ``(B, C, H, W)`` to features ``(B, out_features, H / stride, W / stride)``, rounded up."""
-        x = _whole_cells(x, self.stride)
-        inside = (x.abs().amax(dim=1, keepdim=True) > 0).to(x.dtype)
+        inside = _inside(x)
+        # In training the question would have the processor wait for a GPU.
+        if not (torch.is_grad_enabled() or _traced() or x.is_meta) and every(inside):
+            return self.whole(x)
+        inside = inside.to(x.dtype)
         for level in self.levels:
-            inside = F.max_pool2d(inside, 2)
+            inside = F.max_pool2d(inside, 2, ceil_mode=True)
             x = level(x, inside)
+        return x
+
+    def whole(self, x: Tensor) -> Tensor:
+        """Return the same of an image without holes, every pixel of which lies inside; quicker."""
+        for level in self.levels:
+            x = level(x, None)
         return x
 
 
@@ -79,11 +89,17 @@ class _Level(nn.Module):
             self.steps.append(nn.Sequential(*_convolution(inputs, outputs, halve=number == 0, config=config)))
             inputs = outputs
 
-    def forward(self, x: Tensor, inside: Tensor) -> Tensor:
-        """Map ``(B, C, 2 h, 2 w)`` to ``(B, outputs, h, w)``, zero where ``inside`` ``(B, 1, h, w)`` is."""
+    def forward(self, x: Tensor, inside: Tensor | None) -> Tensor:
+        """Map ``(B, C, H, W)`` to ``(B, outputs, h, w)``, half as many rounded up.
+
+        It is zero where ``inside`` ``(B, 1, h, w)`` is; without that, every pixel is.
+        """
+        if _traced() or x.shape[2] % 2 or x.shape[3] % 2:
+            x = F.pad(x, (0, 1, 0, 1))  # of an even number of pixels the first convolution does not reach the last
         for step in self.steps:
             x = step(x)
-            x = x * inside if torch.is_grad_enabled() else x.mul_(inside)
+            if inside is not None:
+                x = x * inside if torch.is_grad_enabled() else x.mul_(inside)
         return x
 
 
@@ -99,13 +115,25 @@ def _convolution(inputs: int, outputs: int, *, halve: bool, config: schemas.FCN)
 
 def covered(valid: Tensor, *, stride: int) -> Tensor:
     """Return which cells ``(B, h, w)`` hold a pixel that is valid in each band, of a mask ``(B, C, H, W)``."""
-    mask = valid.amin(dim=1, keepdim=True).to(torch.float32)  # all(), ten times as fast
-    return F.max_pool2d(_whole_cells(mask, stride), stride)[:, 0] > 0
+    mask = every_band(valid).view(torch.uint8)  # of which the largest is found ten times as fast
+    height, width = (-n % stride for n in mask.shape[1:])
+    if height or width:
+        mask = F.pad(mask, (0, width, 0, height))
+    size, height, width = mask.shape
+    rows = mask.view(size, height // stride, stride, width).amax(dim=2)
+    return rows.view(size, height // stride, width // stride, stride).amax(dim=3) > 0
 
 
-def _whole_cells(x: Tensor, stride: int) -> Tensor:
-    """Return an image ``(B, C, H, W)`` with zeros at the far edges that make it a whole number of cells."""
-    height, width = (-n % stride for n in x.shape[-2:])
-    if not torch.jit.is_tracing() and height == width == 0:  # type: ignore[attr-defined, no-untyped-call]
-        return x  # padding by nothing is a copy; what is traced must hold for other shapes
-    return F.pad(x, (0, width, 0, height))
+def has_holes(x: Tensor) -> bool:
+    """Tell whether any pixel of images ``(B, C, H, W)`` has channels that are all zero."""
+    return not every(_inside(x))
+
+
+def _inside(x: Tensor) -> Tensor:
+    """Return which pixels ``(B, 1, H, W)`` have a channel that is not zero."""
+    return x.abs().amax(dim=1, keepdim=True) > 0
+
+
+def _traced() -> bool:
+    """Tell whether what is done is written down, to be done with other images."""
+    return torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return, no-untyped-call]

@@ -6,6 +6,7 @@ shape, zero where a pixel is invalid or not finite; ``scale`` and ``offset``, wh
 precision of the network.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
@@ -19,6 +20,7 @@ from merkhet.data.arrays import FloatArray
 from merkhet.data.noise import MAD_TO_SIGMA
 from merkhet.data.sample import Batch
 from merkhet.errors import ConfigError, InputError
+from merkhet.models.masks import all_finite, every
 
 DYNAMIC_RANGE = 1e9
 """Largest ratio of a pixel to the noise that :class:`AsinhNoise` accepts; noise below that is no measurement."""
@@ -40,9 +42,10 @@ class Normalizer(nn.Module, ABC):
             raise ValueError(f"valid has shape {tuple(valid.shape)}; it needs the axes of {tuple(image.shape)}")
         with torch.autocast(image.device.type, enabled=False):
             image = image.float()
-            good = valid & (image.abs() < torch.inf)  # finite, in half the time of isfinite()
+            good = valid if all_finite(image) else valid & (image.abs() < torch.inf)
             x, scale, offset = self.normalize(image, good, batch)
-            x = torch.where(good, x, 0.0)
+            if not (image.is_cpu and every(good)):
+                x = torch.where(good, x, 0.0)
             return (perturb(x, **batch["normalized"]) if "normalized" in batch else x), scale, offset
 
     @abstractmethod
@@ -57,8 +60,7 @@ class Normalizer(nn.Module, ABC):
 class AsinhNoise(Normalizer):
     """``asinh(image / scale)`` with ``scale = softening * noise``, ``noise`` the sky sigma ``batch["noise"]``.
 
-    Noise that is not finite, or below ``1e-9`` of the band's brightest valid pixel (zero above all), is replaced by
-    that floor, and by 1 where every valid pixel is zero: ``|x|`` never exceeds 22 for a softening of 1.
+    Noise is floored as :func:`usable_noise` says: ``|x|`` never exceeds 22 for a softening of 1.
 
     References
     ----------
@@ -71,15 +73,47 @@ class AsinhNoise(Normalizer):
 
     def normalize(self, image: Tensor, good: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return ``(x, scale, offset)``; the offset is zero."""
-        noise = _spread(batch["noise"].float(), image)
-        floor = _spread(torch.where(good, image.abs(), 0.0).flatten(2).amax(2) / DYNAMIC_RANGE, image)
-        floor = torch.where(floor > 0, floor, 1.0)
-        scale = self.softening * torch.where(noise.isfinite() & (noise > floor), noise, floor)
+        scale = self.softening * usable_noise(image, good, batch["noise"])
         return torch.asinh(image / scale), scale, torch.zeros_like(scale)
 
     def denormalize(self, y: Tensor, *, scale: Tensor, offset: Tensor) -> Tensor:
         """Return ``sinh(y) * scale + offset``."""
         return torch.sinh(y.float()) * scale + offset
+
+
+class NoiseUnits(Normalizer):
+    """``image / noise``, ``noise`` the sky sigma ``batch["noise"]``, floored as :func:`usable_noise` says; clipped.
+
+    Clipped pixels do not come back in physical units.
+    """
+
+    def __init__(self, config: schemas.NoiseUnits) -> None:
+        super().__init__()
+        self.clip = math.inf if config.clip is None else config.clip
+
+    def normalize(self, image: Tensor, good: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(x, scale, offset)``; the offset is zero."""
+        scale = usable_noise(image, good, batch["noise"])
+        return (image / scale).clamp_(-self.clip, self.clip), scale, torch.zeros_like(scale)
+
+
+class ImageStandard(Normalizer):
+    """``(image - mean) / std`` over the valid pixels of each image and band; a constant one becomes zeros.
+
+    The standard deviation is that of the pixels, not of a sample of them: its square divides by their number.
+    """
+
+    def __init__(self, config: schemas.ImageStandard) -> None:
+        super().__init__()
+
+    def normalize(self, image: Tensor, good: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(x, scale, offset)``; the offset is the mean."""
+        number = good.flatten(2).sum(2).clamp(min=1)
+        mean = torch.where(good, image, 0.0).flatten(2).sum(2) / number
+        deviation = torch.where(good, image - _spread(mean, image), 0.0)
+        std = (deviation.square().flatten(2).sum(2) / number).sqrt()
+        scale = _spread(torch.where(std > 0, std, 1.0), image)
+        return deviation / scale, scale, _spread(mean, image)
 
 
 class Robust(Normalizer):
@@ -153,6 +187,19 @@ class LogMinMax(Normalizer):
     def denormalize(self, y: Tensor, *, scale: Tensor, offset: Tensor) -> Tensor:
         """Return ``exp(y * scale + offset) - 1``; what was negative has become zero."""
         return torch.expm1(super().denormalize(y, scale=scale, offset=offset))
+
+
+def usable_noise(image: Tensor, good: Tensor, noise: Tensor) -> Tensor:
+    """Return ``noise`` ``(B, C)`` as it divides an image ``(B, C, *S)``, with the axes of the image.
+
+    Noise that is not finite, or below ``1e-9`` of the band's brightest valid pixel (zero above all), is replaced by
+    that floor, and by 1 where every valid pixel is zero.
+    """
+    low, high = torch.where(good, image, 0.0).flatten(2).aminmax(dim=2)
+    floor = torch.maximum(-low, high) / DYNAMIC_RANGE
+    floor = torch.where(floor > 0, floor, 1.0)
+    noise = noise.float()
+    return _spread(torch.where(noise.isfinite() & (noise > floor), noise, floor), image)
 
 
 def perturb(x: Tensor, *, noise: Tensor, brightness: Tensor) -> Tensor:

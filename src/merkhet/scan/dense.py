@@ -1,7 +1,6 @@
 """A detect task run over whole tiles: every pixel passes the network once per level of the pyramid."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +15,19 @@ from merkhet.config.tasks import Detect
 from merkhet.data.sample import Batch
 from merkhet.errors import ConfigError
 from merkhet.infer.backends import Backend, choose_backend
+from merkhet.models.fcn import covered
 from merkhet.scan.candidates import merge, peaks
 from merkhet.scan.detectors import Found
 from merkhet.scan.field import Field, Level
 from merkhet.scan.grid import Grid
-from merkhet.scan.pyramid import block_sum
-from merkhet.scan.tiles import Block, Plan, cut, plan_blocks
+from merkhet.scan.tiles import Slices, plan_blocks
 from merkhet.tasks.apply import apply_task
 from merkhet.tasks.base import ScanSpec, Task
 
 FloatImage = npt.NDArray[np.float32]
 
-BLOCK_PX = 832
-"""Side of a block's core where the user names none."""
-
-BATCH_PX = {"cpu": 2**20, "gpu": 2**24}
-"""Pixels, context included, that go through the network together where blocks are smaller than that."""
+BLOCK_PX = 1664
+"""Side of a block's core where the user names none: half of a large tile, so that few pixels are computed twice."""
 
 MOST_SIZE = 4.0
 """The largest radius that is believed, over that which a level is taught: what is larger belongs to a coarser level.
@@ -111,34 +107,27 @@ class DenseDetector:
         plan = plan_blocks(shape, side=self._side, context=self._scan.context, align=stride)
         seen = field.level(level, margin=plan.context + stride)  # the last cells may reach beyond the tile
         own = seen.valid[seen.margin : -seen.margin, seen.margin : -seen.margin]
-        covered = block_sum(own.astype(np.float32), stride) > 0
+        there: npt.NDArray[np.bool_] = covered(torch.from_numpy(own)[None, None], stride=stride)[0].numpy()
         maps: dict[str, FloatImage] = {}
-        for blocks in self._batches(plan, covered):
-            for name, answers in self._answer(seen, blocks).items():
-                image = maps.setdefault(name, np.full(covered.shape, np.nan, dtype=np.float32))
-                for block, answer in zip(blocks, answers, strict=True):
-                    _put(image, answer, block=block, stride=stride, context=plan.context)
+        for block in plan.blocks():
+            cells = _cells(block.core, stride)
+            if there[cells].any():
+                where = _trimmed(seen, block.outer, stride=stride)
+                first = [(part.start - seen.margin) // stride for part in where]
+                for name, answer in self._answer(seen, where).items():
+                    image = maps.setdefault(name, np.full(there.shape, np.nan, dtype=np.float32))
+                    _put(image, answer, cells=cells, first=first)
         for image in maps.values():
-            image[~covered] = np.nan
+            image[~there] = np.nan
         step = float(stride * 2**level)
-        return Grid(
-            level, step, ((step - 1) / 2, (step - 1) / 2), covered, _in_tile_units(maps, seen, most_px=self._most_px)
-        )
+        maps = _in_tile_units(maps, seen, most_px=self._most_px)
+        return Grid(level, step, ((step - 1) / 2, (step - 1) / 2), there, maps)
 
-    def _batches(self, plan: Plan, covered: npt.NDArray[np.bool_]) -> Iterator[list[Block]]:
-        """Yield blocks that hold anything, as many at once as suit the device."""
-        stride = self._scan.stride
-        blocks = (block for block in plan.blocks() if covered[_cells(block, stride)].any())
-        limit = BATCH_PX["cpu" if self.backend.device.type == "cpu" else "gpu"]
-        size = max(1, limit // int(np.prod(plan.outer)))
-        while batch := list(islice(blocks, size)):
-            yield batch
-
-    def _answer(self, seen: Level, blocks: list[Block]) -> dict[str, FloatImage]:
-        """Return the maps ``(B, h, w)`` of blocks with their context."""
-        batch = _make_batch(seen, blocks)
+    def _answer(self, seen: Level, where: Slices) -> dict[str, FloatImage]:
+        """Return the maps ``(h, w)`` of a part of a level."""
+        batch = _make_batch(seen, where)
         ((_, prediction),) = apply_task(self._task, [batch], device=self.backend.device)
-        return prediction.maps
+        return {name: values[0] for name, values in prediction.maps.items()}
 
 
 def level_of(candidates: Table, *, stride: int) -> npt.NDArray[np.int64]:
@@ -160,31 +149,44 @@ def _detects(bundle: Bundle, *, name: str) -> tuple[ScanSpec, Detect]:
     return task.scan, config
 
 
-def _make_batch(seen: Level, blocks: list[Block]) -> Batch:
-    bands = (seen.counts, seen.exposure, seen.background)
-    outer = [tuple(slice(p.start + seen.margin, p.stop + seen.margin) for p in block.outer) for block in blocks]
-    image = np.stack([cut(band, where) for where in outer for band in bands])
-    valid = np.stack([cut(seen.valid, where) for where in outer])
-    size, pixels = len(blocks), image.shape[1:]
+def _cells(core: Slices, stride: int) -> Slices:
+    return tuple(slice(part.start // stride, part.stop // stride) for part in core)
+
+
+def _trimmed(seen: Level, outer: Slices, *, stride: int) -> Slices:
+    """Return a block in pixels of a level and its margin, without those of its edges where nothing is valid.
+
+    It starts at a cell. The network takes what lies beyond an image for not valid: it need not be shown any.
+    """
+    where = tuple(slice(part.start + seen.margin, part.stop + seen.margin) for part in outer)
+    valid = seen.valid[where]
+    found = (np.flatnonzero(valid.any(axis=1 - axis)) for axis in (0, 1))
+    return tuple(
+        slice(part.start + places[0] // stride * stride, part.start + places[-1] + 1)
+        for part, places in zip(where, found, strict=True)
+    )
+
+
+def _make_batch(seen: Level, where: Slices) -> Batch:
+    """Return a part of a level as a batch of one image; the pixels are not copied."""
+    image = torch.from_numpy(seen.image[None, :, *where])
     return {
-        "image": torch.from_numpy(image).view(size, len(bands), *pixels),
-        "valid": torch.from_numpy(valid)[:, None].expand(-1, len(bands), -1, -1),
-        "noise": torch.ones(size, len(bands)),
-        "scale": torch.full((size,), seen.pixel_arcsec),
-        "index": torch.arange(size),
+        "image": image,
+        "valid": torch.from_numpy(seen.valid[None, None, *where]).expand_as(image),
+        "noise": torch.ones(image.shape[:2]),
+        "scale": torch.full((1,), seen.pixel_arcsec),
+        "index": torch.arange(1),
     }
 
 
-def _cells(block: Block, stride: int) -> tuple[slice, ...]:
-    return tuple(slice(part.start // stride, part.stop // stride) for part in block.core)
-
-
-def _put(image: FloatImage, answer: FloatImage, *, block: Block, stride: int, context: int) -> None:
-    """Write the core of a block's answer in its place; what lies beyond the image goes."""
-    rows, columns = _cells(block, stride)
-    there = image[rows, columns]
-    first = context // stride
-    there[:] = answer[first : first + there.shape[0], first : first + there.shape[1]]
+def _put(image: FloatImage, answer: FloatImage, *, cells: Slices, first: Sequence[int]) -> None:
+    """Write those of an answer's cells that a block owns in their place; its own begin at cell ``first``."""
+    there, here = [], []
+    for owned, start, stop, end in zip(cells, first, answer.shape, image.shape, strict=True):
+        places = slice(max(owned.start, start), min(owned.stop, start + stop, end))
+        there.append(places)
+        here.append(slice(places.start - start, places.stop - start))
+    image[tuple(there)] = answer[tuple(here)]
 
 
 def _in_tile_units(maps: dict[str, FloatImage], seen: Level, *, most_px: float) -> dict[str, FloatImage]:

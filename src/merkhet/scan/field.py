@@ -5,19 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 
+from merkhet.scan.carrying import carry, carry_grid, spread_nodes
 from merkhet.scan.footprints import Footprint, separations_deg
 from merkhet.scan.images import SkyTile
-from merkhet.scan.neighbors import Neighbor, Photons
+from merkhet.scan.neighbors import Neighbor, map_level
 from merkhet.scan.pyramid import Layers
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-NODE_PX = 64
-"""Positions are carried from tile to tile exactly on every so many pixels, and linearly between."""
-
 
 _FAR = 2**40  # pixels: beyond any margin
 
@@ -32,9 +28,9 @@ class Level:
         Its pixels are ``2**level`` pixels of the tile wide.
     margin
         Pixels of this level on each side that lie beyond the tile.
-    counts, exposure, background
-        float32 ``(H, W)``: photons and expected photons in each pixel, and the mean exposure in seconds of what is
-        valid in it; 0 where not valid.
+    image
+        float32 ``(3, H, W)``: photons in each pixel, the mean exposure in seconds of what is valid in it, and expected
+        photons; 0 where not valid.
     valid
         bool ``(H, W)``: some of the pixel was observed.
     pixel_arcsec
@@ -43,11 +39,24 @@ class Level:
 
     level: int
     margin: int
-    counts: npt.NDArray[np.float32]
-    exposure: npt.NDArray[np.float32]
-    background: npt.NDArray[np.float32]
+    image: npt.NDArray[np.float32]
     valid: npt.NDArray[np.bool_]
     pixel_arcsec: float
+
+    @property
+    def counts(self) -> npt.NDArray[np.float32]:
+        """Photons in each pixel, ``(H, W)``."""
+        return np.asarray(self.image[0])
+
+    @property
+    def exposure(self) -> npt.NDArray[np.float32]:
+        """Mean exposure in seconds of what is valid in each pixel, ``(H, W)``."""
+        return np.asarray(self.image[1])
+
+    @property
+    def background(self) -> npt.NDArray[np.float32]:
+        """Expected photons in each pixel, ``(H, W)``."""
+        return np.asarray(self.image[2])
 
     @property
     def origin(self) -> tuple[float, float]:
@@ -79,6 +88,7 @@ class Field:
             self._neighbors = [(_gap_deg(self._place, other.footprint), other) for other in others]
         self._own: dict[int, Layers] = {}
         self._boxes: dict[str, tuple[int, ...]] = {}
+        self._maps: dict[tuple[str, int], Layers] = {}
         self._photons: dict[str, tuple[IntArray, IntArray, npt.NDArray[np.float32]]] = {}
 
     def level(self, level: int, *, margin: int = 0) -> Level:
@@ -89,19 +99,10 @@ class Field:
         pixel; a pixel takes them from that neighbor in which it lies farthest from the edge. What none of them covers
         is not valid.
         """
-        own = self._layers(level)
-        layers = own.padded((margin, margin), (margin, margin)) if margin else own
+        image, layers = _framed(self._layers(level), margin)
         if margin and self._place is not None:
             self._fill(layers, level=level, margin=margin, place=self._place)
-        return Level(
-            level=level,
-            margin=margin,
-            counts=layers.counts,
-            exposure=layers.exposure,
-            background=layers.background,
-            valid=layers.valid,
-            pixel_arcsec=self.tile.pixel_arcsec * 2**level,
-        )
+        return Level(level, margin, image, layers.valid, self.tile.pixel_arcsec * 2**level)
 
     def _layers(self, level: int) -> Layers:
         if level == 0:
@@ -114,17 +115,26 @@ class Field:
         """Fill the margin of ``layers`` in place."""
         reach_deg = margin * 2**level * place.pixel_arcsec * np.sqrt(2) / 3600
         near = [other for gap_deg, other in self._neighbors if gap_deg < reach_deg]
+        if not near:
+            return
         depth = np.zeros(layers.counts.shape, dtype=np.float32)
         source = np.full(layers.counts.shape, -1, dtype=np.int16)
         for number, neighbor in enumerate(near):
             box = self._box(neighbor, place)
             areas = list(_around(layers.counts.shape, margin, box=tuple((place >> level) + margin for place in box)))
             if areas:
-                maps = _Maps(neighbor, place, level=level, margin=margin)
+                maps = _Maps(neighbor, self._maps_of(neighbor, level), place, level=level, margin=margin)
                 for area in areas:
                     maps.fill(layers, area=area, depth=depth[area], source=source[area], number=number)
         for number, neighbor in enumerate(near):
             self._drop_photons(layers.counts, neighbor, level=level, margin=margin, taken=source == number)
+
+    def _maps_of(self, neighbor: Neighbor, level: int) -> Layers:
+        """Return the maps of a neighbor that go with a level; kept, for several levels ask for the same."""
+        key = neighbor.files.id, map_level(level)
+        if key not in self._maps:
+            self._maps[key] = neighbor.maps(level)
+        return self._maps[key]
 
     def _drop_photons(
         self,
@@ -159,7 +169,7 @@ class Field:
         if key not in self._photons:
             assert self._place is not None
             photons = neighbor.photons()
-            x, y = _carried(photons, source=neighbor.footprint, target=self._place)
+            x, y = carry(photons.x, photons.y, source=neighbor.footprint, target=self._place)
             seen = np.isfinite(x) & np.isfinite(y)
             column, row = np.rint(x[seen]).astype(np.int64), np.rint(y[seen]).astype(np.int64)
             self._photons[key] = column, row, photons.counts[seen]
@@ -169,10 +179,9 @@ class Field:
 class _Maps:
     """Exposure and background of a neighbor on the pixels of a level of a tile."""
 
-    def __init__(self, neighbor: Neighbor, place: Footprint, *, level: int, margin: int) -> None:
-        self._neighbor, self._place = neighbor.footprint, place
-        self._level, self._margin = level, margin
-        self._own_level, self._maps = neighbor.maps(level)
+    def __init__(self, neighbor: Neighbor, maps: Layers, place: Footprint, *, level: int, margin: int) -> None:
+        self._neighbor, self._maps, self._place = neighbor.footprint, maps, place
+        self._level, self._own_level, self._margin = level, map_level(level), margin
         self._area = (place.pixel_arcsec / neighbor.footprint.pixel_arcsec) ** 2
 
     def fill(
@@ -206,10 +215,19 @@ class _Maps:
         """Return the neighbor's pixel coordinates of the centers of the pixels of an area."""
         width = 2**self._level
         rows, columns = ((np.arange(part.start, part.stop) - self._margin) * width + (width - 1) / 2 for part in area)
-        nodes = _nodes(rows[0], rows[-1]), _nodes(columns[0], columns[-1])
-        below, across = (_weights(*pair) for pair in zip((rows, columns), nodes, strict=True))
-        x, y = (below @ there @ across.T for there in _at_nodes(nodes, source=self._place, target=self._neighbor))
-        return x, y
+        return carry_grid(columns, rows, width=width, source=self._place, target=self._neighbor)
+
+
+def _framed(own: Layers, margin: int) -> tuple[npt.NDArray[np.float32], Layers]:
+    """Return counts, exposure and background in one array with an empty margin, and the layers that lie in it."""
+    rows, columns = (n + 2 * margin for n in own.counts.shape)
+    image = np.zeros((3, rows, columns), dtype=np.float32)
+    observed = np.zeros((rows, columns), dtype=np.float32)
+    layers = Layers(image[0], image[1], image[2], observed)
+    inner = slice(margin, rows - margin), slice(margin, columns - margin)
+    for name, values in vars(own).items():
+        getattr(layers, name)[inner] = values
+    return image, layers
 
 
 def _around(shape: tuple[int, ...], margin: int, *, box: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -233,7 +251,7 @@ def _outline(source: Footprint, target: Footprint) -> tuple[int, ...]:
 
     Its edges are curves there, followed on a grid of nodes.
     """
-    grid = np.meshgrid(*(_nodes(-0.5, n - 0.5) for n in source.shape), indexing="ij")
+    grid = np.meshgrid(*(spread_nodes(-0.5, n - 0.5) for n in source.shape), indexing="ij")
     x, y = target.pixels(*source.sky(grid[1], grid[0]))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return -_FAR, _FAR, -_FAR, _FAR
@@ -244,41 +262,3 @@ def _outline(source: Footprint, target: Footprint) -> tuple[int, ...]:
 def _gap_deg(place: Footprint, other: Footprint) -> float:
     """Return the least distance in degrees that the circles around two images leave between them."""
     return float(separations_deg(other.vector, place.vector)) - place.radius_deg - other.radius_deg
-
-
-def _carried(photons: Photons, *, source: Footprint, target: Footprint) -> tuple[FloatArray, FloatArray]:
-    rows, columns = source.shape
-    grid = _nodes(0, rows - 1), _nodes(0, columns - 1)
-    return _between(grid, photons.y.astype(np.float64), photons.x.astype(np.float64), source=source, target=target)
-
-
-def _nodes(first: float, last: float) -> FloatArray:
-    last = max(last, first + 1)
-    return np.linspace(first, last, max(2, int(np.ceil((last - first) / NODE_PX)) + 1))
-
-
-def _between(
-    nodes: tuple[FloatArray, FloatArray], y: FloatArray, x: FloatArray, *, source: Footprint, target: Footprint
-) -> tuple[FloatArray, FloatArray]:
-    """Carry pixel coordinates from one image to another: exactly on nodes ``(y, x)``, linearly between.
-
-    Over 64 pixels of 4" a straight line leaves the projected one by a few thousandths of a pixel at most.
-    """
-    where = [(place - axis[0]) / (axis[1] - axis[0]) for place, axis in zip((y, x), nodes, strict=True)]
-    there = _at_nodes(nodes, source=source, target=target)
-    found = [map_coordinates(node, where, order=1, mode="nearest", prefilter=False) for node in there]
-    return found[0], found[1]
-
-
-def _at_nodes(
-    nodes: tuple[FloatArray, FloatArray], *, source: Footprint, target: Footprint
-) -> tuple[FloatArray, FloatArray]:
-    """Return the pixel coordinates ``(x, y)`` in ``target`` of the nodes ``(y, x)`` in ``source``."""
-    grid_y, grid_x = np.meshgrid(*nodes, indexing="ij")
-    return target.pixels(*source.sky(grid_x, grid_y))
-
-
-def _weights(places: FloatArray, nodes: FloatArray) -> FloatArray:
-    """Return the weights ``(places, nodes)`` of linear interpolation between equidistant nodes."""
-    step = nodes[1] - nodes[0]
-    return np.asarray(np.clip(1 - np.abs(places[:, None] - nodes) / step, 0, None))

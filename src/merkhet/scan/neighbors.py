@@ -68,12 +68,12 @@ class Neighbor:
         with np.load(self._condensed()) as arrays:
             return Photons(*(arrays[name] for name in ("x", "y", "counts")))
 
-    def maps(self, level: int) -> tuple[int, Layers]:
-        """Return the maps nearest in level to ``level`` and their level; there are no counts in them."""
-        nearest = min(max(level, FIRST_LEVEL), LAST_LEVEL)
+    def maps(self, level: int) -> Layers:
+        """Return the maps that go with a level, those of :func:`map_level`; there are no counts in them."""
+        nearest = map_level(level)
         with np.load(self._condensed()) as arrays:
             exposure, background, observed = (arrays[f"{name}{nearest}"] for name in _MAPS)
-        return nearest, Layers(np.zeros_like(observed), exposure, background, observed)
+        return Layers(np.zeros_like(observed), exposure, background, observed)
 
     def _condensed(self) -> Path:
         if not self.path.is_file():
@@ -84,6 +84,11 @@ class Neighbor:
             with atomic_path(self.path) as temporary:
                 np.savez(temporary, allow_pickle=False, **arrays)
         return self.path
+
+
+def map_level(level: int) -> int:
+    """Return the level nearest to one of the pyramid of which maps are kept."""
+    return min(max(level, FIRST_LEVEL), LAST_LEVEL)
 
 
 def survey_neighbors(

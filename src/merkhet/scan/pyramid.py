@@ -47,12 +47,6 @@ class Layers:
             observed=observed,
         )
 
-    def padded(self, before: tuple[int, int], after: tuple[int, int]) -> "Layers":
-        """Return the same with empty rows and columns around; ``(y, x)`` each."""
-        width = tuple(zip(before, after, strict=True))
-        layers = (np.pad(image, width) for image in (self.counts, self.exposure, self.background, self.observed))
-        return Layers(*layers)
-
 
 def block_sum(image: npt.NDArray[Real], factor: int) -> npt.NDArray[Real]:
     """Return the sums of blocks of ``factor`` by ``factor`` pixels; what is missing at the far edges counts as 0."""

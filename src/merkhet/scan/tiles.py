@@ -3,10 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 Slices = tuple[slice, ...]
 
@@ -87,18 +83,3 @@ def plan_blocks(shape: Sequence[int], *, side: int, context: int, align: int = 1
         number = -(-length // most)
         core.append(-(-length // (number * align)) * align)
     return Plan(tuple(shape), tuple(core), -(-context // align) * align)
-
-
-def cut(image: npt.NDArray[Any], where: Slices) -> npt.NDArray[Any]:
-    """Return a piece of an image, a copy; what lies beyond the image is 0 (False)."""
-    inside = tuple(
-        slice(min(max(part.start, 0), length), min(max(part.stop, 0), length))
-        for part, length in zip(where, image.shape, strict=True)
-    )
-    piece = np.zeros([part.stop - part.start for part in where], dtype=image.dtype)
-    there = tuple(
-        slice(found.start - part.start, found.stop - part.start) for found, part in zip(inside, where, strict=True)
-    )
-    if all(found.start < found.stop for found in inside):
-        piece[there] = image[inside]
-    return piece
