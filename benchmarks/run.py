@@ -18,6 +18,8 @@ SCRIPTS = (
     "scan_job.py",
     "header_update.py",
     "predict_memory.py",
+    "radio_quality.py",
+    "camera_mapping.py",
     "help_time.py",
 )
 

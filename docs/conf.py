@@ -27,7 +27,7 @@ default_role = "literal"  # docstrings set code in single backticks too
 highlight_language = "none"  # a fence without a language is a drawing
 
 myst_enable_extensions = ["dollarmath"]
-myst_heading_anchors = 4
+myst_heading_anchors = 5
 
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"

@@ -37,6 +37,8 @@ PAGES = (
     "radio_galaxies",
     "scan",
     "halos",
+    "radio_quality",
+    "cherenkov",
 )
 """Pages with examples, in the order in which they build on each other; the others hold none that is run."""
 RUN = ("bash", "python")

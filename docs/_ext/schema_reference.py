@@ -1,4 +1,7 @@
-"""Directive ``experiment-keys``: every key of an experiment, what it takes and means, from the schemas themselves."""
+"""Directive ``experiment-keys``: every key of an experiment, what it takes and means, from the schemas themselves.
+
+With the argument ``events``, those of an experiment on events of telescopes that one on images has not.
+"""
 
 import inspect
 import re
@@ -14,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
+from merkhet.config.array_experiment import ArrayExperiment
 from merkhet.config.base import Config
 from merkhet.config.experiment import Experiment
 
@@ -25,9 +29,12 @@ LIMITS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}"}
 class ExperimentKeys(SphinxDirective):
     """All keys of an experiment: a section for each part, a subsection for each kind of a part."""
 
+    optional_arguments = 1
+
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
-        return self.parse_text_to_nodes("\n".join(experiment_lines()), allow_section_headings=True)
+        lines = event_lines() if self.arguments == ["events"] else experiment_lines()
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
 
 def experiment_lines() -> Iterator[str]:
@@ -35,6 +42,13 @@ def experiment_lines() -> Iterator[str]:
     yield from table_lines(Experiment, path="")
     for name, field in Experiment.model_fields.items():
         yield from part_lines(schemas_in(field.annotation), path=name, level=2)
+
+
+def event_lines() -> Iterator[str]:
+    """Yield Markdown: the parts of an experiment on events that differ from those of one on images."""
+    for name, field in ArrayExperiment.model_fields.items():
+        if field.annotation != Experiment.model_fields[name].annotation:
+            yield from part_lines(schemas_in(field.annotation), path=name, level=2)
 
 
 def part_lines(schemas: Sequence[type[Config]], *, path: str, level: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The four published halo networks, layer by layer from their description, under the names of their checkpoints."""
+"""The published networks, layer by layer from their description, under the names of their checkpoints."""
 
 from collections.abc import Callable
 
@@ -92,11 +92,30 @@ class ResNet(nn.Module):
         return torch.sigmoid(self.fc(F.dropout(x, self.dropout, self.training)))
 
 
+class CnnGleam(nn.Module):
+    """Three wide convolutions, each with max-pooling by 3, and three fully connected layers that see all of it."""
+
+    def __init__(self, side_px: int = 4000) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 15, padding=7)
+        self.conv2 = nn.Conv2d(16, 32, 9, padding=4)
+        self.conv3 = nn.Conv2d(32, 32, 5, padding=2)
+        self.fc1 = nn.Linear(32 * (side_px // 27) ** 2, 100)
+        self.fc2, self.fc3 = nn.Linear(100, 50), nn.Linear(50, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for convolution in (self.conv1, self.conv2, self.conv3):
+            x = F.max_pool2d(F.relu(convolution(x)), 3)
+        x = F.dropout(F.relu(self.fc1(x.flatten(1))), 0.1, self.training)
+        return F.softmax(self.fc3(F.relu(self.fc2(x))), dim=1)
+
+
 PUBLISHED: dict[str, Callable[[], nn.Module]] = {
     "halo_full": Full,
     "halo_lite": Lite,
     "halo_resnet": lambda: ResNet((32, 64, 128, 256), 2, 0.3),
     "halo_resnet_lite": lambda: ResNet((16, 32, 64, 128), 1, 0.2, shortcut_first=True),
+    "cnngleam": CnnGleam,
 }
 
 

@@ -119,7 +119,7 @@ def test_training_that_is_interrupted_early_begins_again_with_resume(capsys, tmp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("merkhet.train.fit.find_samples", interrupt)
+        patch.setattr("merkhet.train.fit.find_any", interrupt)
         assert run(capsys, *command)[0] == 130
     assert list((tmp_path / "run").iterdir()) == []
     assert run(capsys, *command, "--resume")[0] == 0

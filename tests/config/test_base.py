@@ -14,7 +14,7 @@ from merkhet.config.training import Plateau, Train
 
 
 def test_members_lists_every_kind_of_a_union():
-    assert set(members(Normalization)) == {"asinh", "robust", "dataset", "log_minmax", "counts"}
+    assert set(members(Normalization)) == {"asinh", "noise", "image", "robust", "dataset", "log_minmax", "counts"}
     assert members(Model)["cnn"] is CNN
 
 

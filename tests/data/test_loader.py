@@ -69,3 +69,20 @@ def test_a_row_that_is_drawn_again_is_numbered():
 def test_evaluation_visits_each_row_once_over_all_processes(world):
     rows = [row for rank in range(world) for row in rows_of(InOrder(23, batch_size=4, rank=rank, world=world))]
     assert sorted(rows) == list(range(23))
+
+
+@given(st.lists(st.sampled_from([(8, 8), (8, 9), (5000, 4000)]), min_size=1, max_size=30), st.integers(1, 9))
+def test_batches_in_order_are_parted_by_shape_and_size(shapes, batch_size):
+    sampler = InOrder(len(shapes), batch_size=batch_size)
+    sampler.part(np.array(shapes))
+    assert rows_of(sampler) == list(range(len(shapes)))
+    assert len(list(sampler)) == len(sampler)
+    for draw in sampler:
+        (shape,) = {shapes[row] for row in draw.rows}
+        assert len(draw.rows) <= (1 if shape == (5000, 4000) else batch_size)
+
+
+def test_batches_of_one_shape_stay_as_they_are():
+    sampler = InOrder(10, batch_size=4)
+    sampler.part(np.full((10, 2), 64))
+    assert [len(draw.rows) for draw in sampler] == [4, 4, 2]

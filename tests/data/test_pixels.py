@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from merkhet.config.data import ReadSpec
 from merkhet.config.inputs import Band, InputSpec
-from merkhet.data.pixels import check_units, conform, read_pixels
+from merkhet.data.pixels import center, check_units, conform, read_pixels
 from merkhet.errors import InputError
 from tests.skies import make_image, write_image
 
@@ -136,3 +137,23 @@ def test_each_band_must_have_its_unit():
     check_units(("ct", None), bands, where="x")
     with pytest.raises(InputError, match=r"x: unit of band exposure is Jy; expected s\. Convert the image"):
         check_units(("count", "Jy"), bands, where="x")
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 24))
+@settings(max_examples=30)
+def test_narrow_images_are_padded_about_their_center_and_wide_ones_taken(height, width, pad_to):
+    spec = InputSpec(fit="any", pad_to=pad_to)
+    image = np.arange(height * width, dtype=np.float32).reshape(1, height, width)
+    padded = conform(image, spec, where="a")
+    assert padded.shape == (1, max(height, pad_to), max(width, pad_to))
+    assert np.isfinite(padded).sum() == image.size
+    np.testing.assert_array_equal(center(padded, (height, width)), image)
+
+
+def test_images_that_are_too_small_are_refused():
+    spec = InputSpec(fit="any", smallest=64, pad_to=256)
+    assert conform(image_of(1, (1, 64, 64)), spec, where="a").shape == (1, 256, 256)
+    with pytest.raises(InputError, match=r"a\.fits: image is 32 x 100 px; expected at least 64 x 64 px"):
+        conform(image_of(1, (1, 32, 100)), spec, where="a.fits")
+    with pytest.raises(ValidationError, match="pad_to is for fit=any, but fit is center"):
+        InputSpec(fit="center", pad_to=256)

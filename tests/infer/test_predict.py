@@ -94,6 +94,16 @@ def test_flags_name_what_is_odd(tmp_path, rng):
     assert np.isnan(table["ra"][1])
 
 
+def test_padded_images_are_flagged_and_too_small_ones_rejected(tmp_path, rng):
+    make_bundle(tmp_path / "bundle", INPUT.model_copy(update={"fit": "any", "smallest": 12, "pad_to": 24}))
+    for size in (10, 20, 24):
+        write_image(tmp_path / f"{size}.fits", make_image("single", rng, size=size))
+    result = predict(tmp_path / "bundle", [tmp_path / f"{size}.fits" for size in (10, 20, 24)])
+    assert [int(flags) & Flag.RESHAPED for flags in result.table["flags"]] == [Flag.RESHAPED, 0]
+    (reject,) = result.rejects
+    assert "image is 10 x 10 px; expected at least 12 x 12 px" in reject.reason
+
+
 def test_any_size_goes_through_in_bounded_batches(tmp_path, rng, monkeypatch):
     make_bundle(tmp_path / "bundle", INPUT.model_copy(update={"fit": "any"}))
     sizes = [24, 30, 24, 40, 30, 24, 40, 50]

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from merkhet.config.base import build
 from merkhet.config.models import VGG
+from merkhet.errors import ConfigError
 from tests.models.counts import count, unstored
 
 
@@ -64,3 +65,68 @@ def test_every_level_is_pooled():
 def test_levels_must_agree():
     with pytest.raises(ValidationError, match="depths has 2 levels, block_sizes 5"):
         VGG(depths=(1, 1))
+
+
+def cnngleam(**changes):
+    return VGG.model_validate(
+        {
+            "depths": (1, 1, 1),
+            "block_sizes": (16, 32, 32),
+            "kernel_size": (15, 9, 5),
+            "pool": 3,
+            "pooled_size": None,
+            "norm": "none",
+            "hidden": (100, 50),
+            "dropout": (0.1, 0.0),
+        }
+        | changes
+    )
+
+
+@pytest.mark.parametrize(("side", "grid"), [(4000, 148), (2000, 74), (8000, 296), (512, 18), (27, 1)])
+def test_without_pooling_the_first_full_layer_sees_the_grid(side, grid):
+    with torch.device("meta"):
+        network = build(cnngleam(), channels=1, dims=2, shape=(side, side))
+    layer = next(module for module in network.head if isinstance(module, torch.nn.Linear))
+    assert layer.in_features == 32 * grid**2
+    if side == 4000:
+        assert layer.in_features == 700_928
+        assert count(network) + 50 * 4 + 4 == 70_168_906
+
+
+def test_without_pooling_other_shapes_and_an_open_one_are_refused():
+    with pytest.raises(ConfigError, match=r"pooled_size=null: .* needs input\.shape"):
+        build(cnngleam(), channels=1, dims=2, shape=None)
+    with pytest.raises(ConfigError, match="needs 27 px or more"):
+        build(cnngleam(), channels=1, dims=2, shape=(26, 40))
+    network = build(cnngleam(), channels=1, dims=2, shape=(54, 81))
+    assert network(torch.zeros(2, 1, 54, 81)).shape == (2, 50)
+
+
+def test_kernels_differ_by_level_and_keep_the_size():
+    network = build(cnngleam(), channels=1, dims=2, shape=(54, 54))
+    assert [level[0].kernel_size for level in network.levels] == [(15, 15), (9, 9), (5, 5)]
+    assert [
+        tuple(level[:-1](torch.zeros(1, c, 54, 54)).shape[2:])
+        for level, c in zip(network.levels, (1, 16, 32), strict=True)
+    ] == [(54, 54)] * 3
+
+
+def test_each_hidden_layer_may_have_its_dropout():
+    network = build(cnngleam(), channels=1, dims=2, shape=(54, 54))
+    assert [module.p for module in network.head if isinstance(module, torch.nn.Dropout)] == [0.1, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kernel_size": (15, 9)}, "kernel_size has 2 levels, block_sizes 3"),
+        ({"kernel_size": (15, 9, 4)}, "kernel_size is 4; it must be odd"),
+        ({"dropout": (0.1,)}, "dropout has 1 numbers for 2 hidden layers"),
+        ({"dropout": (0.1, 1.0)}, "less than 1"),
+        ({"pool": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_lists_that_do_not_fit_the_levels_are_refused(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        cnngleam(**changes)

@@ -13,8 +13,14 @@ from astropy.table import Table, vstack
 from merkhet.bundle.spec import seal
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.experiment import Experiment
+from merkhet.config.scores import Scores
+from merkhet.evaluate.answers import read_answers
 from merkhet.evaluate.examples import choose_examples
+from merkhet.evaluate.labels import label_scores
+from merkhet.evaluate.questions import as_labels
+from merkhet.evaluate.rivals import against_baselines
 from merkhet.evaluate.scores import evaluate_table
+from merkhet.evaluate.strengths import Resampling
 from merkhet.io.tables import write_table
 from tests.evaluate.tables import multilabel_table, single_label_table
 
@@ -117,6 +123,10 @@ def write_run(
     for split in ("test",) if folds else splits:
         table = predictions(rng, split=split, mode=mode, classes=classes, rows=rows)
         metrics[split] = evaluate_table(table, **task, **learned, n_bootstrap=200)
+        labels = as_labels(read_answers(table, **task))
+        resampling = Resampling(draws=100)
+        metrics[split]["labels"] = label_scores(labels, table, settings=Scores(), resampling=resampling)
+        metrics[split]["against"] = against_baselines(labels, {"pixels": labels}, resampling=resampling)
         write_table(gallery(rng, table, **task), folder / f"gallery_{split}.parquet")
         if folds:
             table["fold"] = np.arange(rows) % folds + 1

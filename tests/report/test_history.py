@@ -72,3 +72,10 @@ def test_each_training_is_a_thin_line_of_the_same_color():
 def test_rows_of_a_training_need_not_stand_together():
     history = {"epoch": [1, 1, 2, 2], "member": [2, 1, 2, 1]}
     assert [rows.tolist() for rows in rows_of_trainings(history)] == [[1, 3], [0, 2]]
+
+
+def test_the_parts_of_a_loss_have_panels_of_their_own():
+    names = ("train_loss", "val_loss", "whole_train_loss", "train_energy_loss", "val_energy_loss", "val_accuracy")
+    figure = history_plot({"epoch": [1, 2], **{name: [1.0, 0.5] for name in names}})
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Loss", "Scores", "Energy loss"]
+    assert [len(axes.lines) for axes in figure.axes] == [3, 1, 2]

@@ -4,8 +4,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from merkhet.config.tasks import Detect
+from merkhet.report.html import render
 from merkhet.report.run import read_run
-from merkhet.report.splits import data_rows, where_scored
+from merkhet.report.splits import counted_classes, data_rows, where_scored
 
 
 @pytest.fixture
@@ -72,3 +74,25 @@ def test_what_was_scored_has_a_name(found, folded):
     assert where_scored(without(found, metrics={"val": found.metrics["val"]})) == "validation split"
     assert where_scored(without(found, metrics={})) == "test split"
     assert where_scored(folded) == "3 test folds"
+
+
+def detector(found, *, counts):
+    task = Detect(classes=("halo", "ring"))
+    provenance = found.bundle.provenance.model_copy(update={"train_counts": counts})
+    bundle = found.bundle.model_copy(update={"provenance": provenance})
+    experiment = found.experiment.model_copy(update={"task": task})
+    return without(found, experiment=experiment, bundle=bundle, metrics={}, galleries={}, predictions={})
+
+
+def test_objects_of_a_detector_are_counted_where_the_run_says_so(found):
+    told = detector(found, counts={"halo": 7, "ring": 5})
+    assert counted_classes(told) == ("halo", "ring")
+    assert data_rows(told)[0].per_class == [7, 5]
+    assert "Objects are counted by kind" in render(told)
+    silent = detector(found, counts={})
+    assert counted_classes(silent) == ()
+    page = render(silent)
+    assert "this run does not say how many of each kind there were" in page
+    assert '<th class="n">halo</th>' not in page
+    assert "Patches" in page
+    assert counted_classes(found) == ("FRI", "FRII", "hybrid")

@@ -58,3 +58,9 @@ def test_a_missing_column_is_named(tmp_path):
     write_table(Table({"image": ["a"], "x": [1.0], "y": [1.0], "kind": ["halo"]}), tmp_path / OBJECTS)
     with pytest.raises(InputError, match="radius"):
         TRUTH.targets(images(tmp_path))
+
+
+def test_objects_are_counted_by_kind(tmp_path):
+    rows = [("a", 1.0, 2.0, 3.0, "ring"), ("a", 4.0, 5.0, 6.0, ""), ("c", 7.0, 8.0, 9.0, "ring")]
+    write(tmp_path, [*rows, ("gone", 0.0, 0.0, 1.0, "halo")])
+    assert TRUTH.train_counts(images(tmp_path)) == {"halo": 0, "ring": 2}

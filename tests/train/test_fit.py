@@ -18,6 +18,7 @@ from astropy.table import Table
 from rich.console import Console
 from safetensors.torch import load_file
 
+import merkhet
 from merkhet.bundle.store import load_bundle
 from merkhet.config.data import Columns, Data
 from merkhet.config.tasks import Classify
@@ -27,7 +28,7 @@ from merkhet.io.tables import read_table
 from merkhet.train.compare import compare_runs
 from merkhet.train.evaluate import evaluate_on_table, evaluate_run
 from merkhet.train.fit import fit
-from tests.skies import make_sky
+from tests.skies import make_image, make_sky, write_image
 from tests.train.experiments import make_experiment
 
 
@@ -289,6 +290,20 @@ def test_scores_can_be_renewed_and_other_tables_scored(run, sky, tmp_path):
     result = evaluate_on_table(run.bundle, other, tmp_path / "scores")
     assert json.loads(result.metrics.read_text())["test"]["n"] == 30
     assert len(read_table(result.predictions("test"))) == 30
+
+
+def test_a_model_for_any_size_is_scored_on_a_table_of_several(tmp_path, sky, rng):
+    trained = fit(make_experiment(sky, "input.fit=any", "input.pad_to=24", "train.epochs=1"), tmp_path / "any")
+    other = make_sky(tmp_path / "sky", 8, seed=9)
+    for name, size in (("s001", 32), ("s002", 20)):
+        (tmp_path / "sky" / "images" / f"{name}.fits").unlink()
+        write_image(tmp_path / "sky" / "images" / f"{name}.fits", make_image("single", rng, size=size))
+    scored = evaluate_on_table(trained.folder, other, tmp_path / "scores")
+    answers = read_table(scored.predictions("test"))
+    assert len(answers) == 8
+    table = merkhet.load(trained.bundle).predict([tmp_path / "sky" / "images" / f"s00{k}.fits" for k in range(8)])
+    order = [list(answers["id"]).index(f"s00{k}") for k in range(8)]
+    np.testing.assert_allclose(answers["p_double"][order], table["p_double"], atol=1e-5)
 
 
 def test_rows_that_were_trained_on_are_counted(run, sky, tmp_path):

@@ -23,7 +23,7 @@ from merkhet.config.experiment import Experiment
 from merkhet.config.foreign import ForeignName
 from merkhet.config.inputs import Band, InputSpec
 from merkhet.config.models import CNN, VGG, Model, ResNet
-from merkhet.config.normalize import LogMinMax
+from merkhet.config.normalize import ImageStandard, LogMinMax
 from merkhet.config.tasks import Classify
 from merkhet.errors import ConfigError, InputError
 from merkhet.io.atomic import prepare_folder
@@ -118,7 +118,43 @@ _HALOS = [
         307_377,
     ),
 ]
-FOREIGN: dict[str, Foreign] = {foreign.experiment.name: foreign for foreign in _HALOS}
+
+
+def _radio_quality(*, side_px: int, parameters: int) -> Foreign:
+    """Return the published classifier of survey snapshots for square images: its first full layer sees all of them.
+
+    Layers are told apart by their shapes, whatever they are called and wherever ``module`` stands in their names.
+    """
+    classes = ("good", "rfi", "sis", "rfisis")
+    experiment = Experiment(
+        name="cnngleam",
+        description="The published classifier of radio survey snapshots",
+        data=Data(table=Path("unknown"), columns=Columns(group="observation")),
+        input=InputSpec(bands=(Band(name="stokes_i", unit="Jy/beam"),), shape=(side_px, side_px)),
+        normalize=ImageStandard(),
+        model=VGG(
+            depths=(1, 1, 1),
+            block_sizes=(16, 32, 32),
+            kernel_size=(15, 9, 5),
+            pool=3,
+            pooled_size=None,
+            norm="none",
+            hidden=(100, 50),
+            dropout=(0.1, 0.0),
+        ),
+        task=Classify(
+            classes=classes,
+            derived={"rfi": ("rfi", "rfisis"), "sis": ("sis", "rfisis")},
+            header={"CNNVER": "version", "CNNMODEL": "model", "PRFI": "p_any_rfi", "PSIS": "p_any_sis"}
+            | {name.upper(): f"p_{name}" for name in classes},
+        ),
+    )
+    return Foreign(experiment, parameters)
+
+
+FOREIGN: dict[str, Foreign] = {
+    foreign.experiment.name: foreign for foreign in (*_HALOS, _radio_quality(side_px=4000, parameters=70_168_906))
+}
 """What can be imported, by the name that ``--as`` takes."""
 
 

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from merkhet.config.array_experiment import ArrayBundleSpec, is_on_telescopes
 from merkhet.config.bundle import SCHEMA_VERSION, BundleSpec
 from merkhet.config.load import validate
 from merkhet.errors import InputError
@@ -70,10 +71,15 @@ def read_spec(folder: Path, *, schema: type[Spec]) -> Spec:
             expected=f"at most {SCHEMA_VERSION}",
             action="It was made by a newer Merkhet; upgrade with pip install -U merkhet",
         )
-    spec = validate(schema, content, source=path)
+    spec = validate(_of_telescopes(schema, content), content, source=path)
     if _digest(content) != spec.hash:
         raise InputError(path, "its content does not match its hash: it was edited or damaged")
     return spec
+
+
+def _of_telescopes(schema: type[Spec], content: Any) -> type[Spec]:
+    """Return the schema for telescopes where a plain one was asked for and the bundle takes them."""
+    return ArrayBundleSpec if schema is BundleSpec and is_on_telescopes(content) else schema  # type: ignore[return-value]
 
 
 def seal(spec: Spec) -> Spec:

@@ -13,6 +13,9 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
 from merkhet.bundle.spec import SPEC, find_bundle, read_spec, seal
+from merkhet.config.array_models import ArrayModel
+from merkhet.config.array_tasks import ArrayEvents
+from merkhet.config.arrays import Pixels, TelescopeInput
 from merkhet.config.base import build
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.ensemble import Ensemble as EnsembleConfig
@@ -42,17 +45,30 @@ class Bundle:
     novelty: Novelty | None = None
 
 
-def build_task(*, task: TaskConfig, model: Model, normalize: Normalization, spec: InputSpec) -> Task:
+def build_task(
+    *,
+    task: TaskConfig | ArrayEvents,
+    model: Model | ArrayModel,
+    normalize: Normalization | Pixels,
+    spec: InputSpec | TelescopeInput,
+) -> Task:
     """Build normalization, network and task from their schemas.
 
     Raises
     ------
     ConfigError
-        The network's output is not what the task needs, or the image is too small for the network.
+        The network's output is not what the task needs, the image is too small for the network, or images are asked
+        to be normalized that are those of telescopes.
     """
     if model.output != task.needs:
         raise ConfigError(f"model.kind={model.kind} returns a {model.output}, task {task.kind} needs a {task.needs}")
-    network: nn.Module = build(model, channels=spec.channels, dims=spec.dims, shape=spec.network_shape)
+    network: nn.Module
+    if isinstance(spec, TelescopeInput):
+        if not isinstance(normalize, Pixels):
+            raise ConfigError(f"normalize.kind={normalize.kind} takes images; input.kind=telescopes needs pixels")
+        network = build(model, spec=spec, channels=normalize.channels)
+    else:
+        network = build(model, channels=spec.channels, dims=spec.dims, shape=spec.network_shape)
     built: Task = build(task, normalize=build(normalize), network=network)
     return built
 
@@ -73,6 +89,8 @@ def check_ensemble(member: Task, ensemble: EnsembleConfig, *, spec: InputSpec) -
     ConfigError
         The images cannot be turned, or the task has no average of answers.
     """
+    if ensemble.orientations != "none" and isinstance(spec, TelescopeInput):
+        raise ConfigError(f"ensemble.orientations={ensemble.orientations} turns images; telescopes cannot be turned")
     if ensemble.orientations != "none" and spec.shape is not None and len(set(spec.shape[-2:])) > 1:
         raise ConfigError(
             f"ensemble.orientations={ensemble.orientations} turns images by 90 degrees, but they are "

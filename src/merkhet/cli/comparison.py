@@ -7,10 +7,10 @@ from typing import Any
 def comparison_lines(compared: dict[str, Any]) -> Iterator[str]:
     """Yield a line per score: both values, their difference with its interval, and the p-value."""
     yield f"{compared['n']} samples in {compared['n_groups']} groups; difference = first - second"
-    yield f"{'score':18} {'first':>8} {'second':>8} {'difference':>11}  {'95 % interval':18} {'p':>6}"
+    yield f"{'score':22} {'first':>8} {'second':>8} {'difference':>11}  {'95 % interval':18} {'p':>6}"
     for name, row in compared["scores"].items():
         numbers = [_text(row[key]) for key in ("a", "b", "difference", "low", "high", "p_value")]
-        yield "{:18} {:>8} {:>8} {:>11}  [{:>7}, {:>7}] {:>6}".format(name, *numbers)
+        yield "{:22} {:>8} {:>8} {:>11}  [{:>7}, {:>7}] {:>6}".format(name, *numbers)
 
 
 def _text(value: float | None) -> str:

@@ -1,9 +1,13 @@
 """``merkhet evaluate``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from merkhet.cli.numbers import AtLeastOne
 from merkhet.cli.output import QUIET_DEFAULT, Output
+
+if TYPE_CHECKING:
+    from merkhet.train.run import Run
 
 
 def evaluate(
@@ -13,6 +17,7 @@ def evaluate(
     table: Path | None = None,
     root: Path | None = None,
     out: Path | None = None,
+    heatmaps: Path | None = None,
     against: Path | None = None,
     truth: Path | None = None,
     tiles: Path | None = None,
@@ -22,9 +27,11 @@ def evaluate(
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
 ) -> int:
-    """Score a trained model, on the validation and test rows of its run or on a labelled table; or a catalog of a scan.
+    """Score a trained model, on the validation and test rows of its run or on other data; or a catalog of a scan.
 
     Example: merkhet evaluate run --table other_survey.csv --out scores
+
+    Example: merkhet evaluate run --table point_source_gammas/ --out scores
 
     Example: merkhet evaluate halos.ecsv --truth sky/truth.ecsv --tiles sky/tiles.csv --against boxes.ecsv --out scores
 
@@ -34,15 +41,19 @@ def evaluate(
         Run folder made by merkhet train; with --table a bundle folder serves as well. With --truth, the catalog of
         merkhet scan, or any table with ra, dec and probability.
     table
-        Labelled table with the same columns as the training table. Every row of it is scored.
+        Labelled table with the same columns as the training table, every row of which is scored; of a model of events,
+        a file of simulated events, a pack, or a folder of files.
     root
         Folder that the table's relative paths start from.
     out
         Folder to make for the scores of --table or --truth. The run's own scores are renewed in the run.
+    heatmaps
+        Folder of heat maps of the images that are scored, made by merkhet predict --heatmap: they are compared with
+        the files of the column data.columns.truth_map, which show the artifacts alone.
     against
         Another run that was scored on the same rows: every score of both, their difference and its interval, without
-        scoring anew. Lower is better for log_loss, brier, ece and rmsce. With --truth, another catalog of the same
-        tiles: completeness of both at equal rates of false alarms.
+        scoring anew. Lower is better for log_loss, brier, ece, rmsce and for the resolutions of events. With --truth,
+        another catalog of the same tiles: completeness of both at equal rates of false alarms.
     truth
         Table of what is truly there, as merkhet simulate and merkhet inject write it: ra, dec, kind, label, snr, size.
         A detection is a hit within 1 arcmin, or within half of the true size if that is larger.
@@ -74,6 +85,8 @@ def evaluate(
         raise ConfigError("--separate goes with --truth and --tiles")
     if (table is None) != (out is None):
         raise ConfigError("--table and --out go together: the scores of another table get a folder of their own")
+    if heatmaps is not None and (against is not None or truth is not None):
+        raise ConfigError("--heatmaps goes with the scores of a run or of --table, not with --against or --truth")
     if against is not None:
         if table is not None:
             raise ConfigError("--against compares runs as they were scored; it does not go with --table")
@@ -82,15 +95,31 @@ def evaluate(
         result = evaluate_run(run, device=device, workers=workers, console=output.console)
     else:
         result = evaluate_on_table(
-            run, table, out, root=root, device=device, workers=workers, overwrite=overwrite, console=output.console
+            run,
+            table,
+            out,
+            root=root,
+            device=device,
+            workers=workers,
+            overwrite=overwrite,
+            console=output.console,
         )
+    lines = [] if heatmaps is None else _localize(result, heatmaps)
     rejected = reject_count(result)
     output.say(headline(result))
+    for line in lines:
+        output.say(line)
     output.say(f"scores: {result.metrics}")
     if rejected:
         output.say(f"{rejected} rows were rejected: {result.rejects}")
     output.summary(metrics=result.metrics, rejected=rejected)
     return 3 if rejected else 0
+
+
+def _localize(scored: "Run", heatmaps: Path) -> list[str]:
+    from merkhet.infer.localize import localization_lines, localize
+
+    return localization_lines(localize(scored, heatmaps))
 
 
 def _compare(run: Path, against: Path, output: Output) -> int:

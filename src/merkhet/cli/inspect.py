@@ -6,7 +6,7 @@ from merkhet.cli.output import QUIET_DEFAULT, Output
 
 
 def inspect(path: Path, /, *, output: Output = QUIET_DEFAULT) -> int:
-    """Say what a file or folder is: an image, a table, a pack, a bundle or a run; show the card of a packaged model.
+    """Say what a file or folder is: image, table, events, pack, bundle or run; show the card of a packaged model.
 
     Example: merkhet inspect run
 

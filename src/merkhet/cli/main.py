@@ -12,6 +12,7 @@ from rich.console import Console
 from merkhet import __version__
 from merkhet.cli.bin import bin_
 from merkhet.cli.calibrate import calibrate
+from merkhet.cli.convert import convert
 from merkhet.cli.evaluate import evaluate
 from merkhet.cli.import_ import import_
 from merkhet.cli.inject import inject
@@ -42,6 +43,7 @@ rejected (their table is named); 130 interrupted.
 
 VERBS = (
     simulate,
+    convert,
     pack,
     patches,
     train,

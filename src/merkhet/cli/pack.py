@@ -27,17 +27,18 @@ def pack(
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
 ) -> int:
-    """Pack the images of a table into one memory-mapped array, so that epochs read at memory speed.
+    """Pack the images of a table, or events of a Cherenkov array, into memory-mapped arrays for fast epochs.
 
     A pack stands wherever a table stands: merkhet train RECIPE data.table=PACK. A job that was killed goes on when
-    the same command is given again; --shard 1/4 ... 4/4 on four machines share one pack.
+    the same command is given again; --shard 1/4 ... 4/4 on four machines share one pack. A pack of events
+    (data.files=PACK) is made at a stretch, of one file, and takes no option but --overwrite.
 
     Example: merkhet pack sky/catalog.csv sky/pack --workers 4
 
     Parameters
     ----------
     table
-        CSV, ECSV, FITS, VOTable or Parquet with a row per sample.
+        CSV, ECSV, FITS, VOTable or Parquet with a row per sample; or an HDF5 file of events.
     out
         Folder to make.
     path_column
@@ -70,7 +71,12 @@ def pack(
     from merkhet.config.load import validate
     from merkhet.data.pack import pack as run_pack
     from merkhet.execute import Shard, default_workers
+    from merkhet.io.cherenkov.reading import EVENT_SUFFIXES
 
+    if table.name.lower().endswith(EVENT_SUFFIXES):
+        given = (id_column, root, bands, shape, hdu, plane, workers)
+        plain = path_column == ("path",) and dims == 2 and shard == "1/1" and not any(x is not None for x in given)
+        return _pack_events(table, out, plain=plain, overwrite=overwrite, output=output)
     names = path_column if bands is None else [f"band_{number}" for number in range(bands)]
     spec: dict[str, Any] = {"bands": [{"name": name} for name in names], "dims": dims, "shape": shape}
     spec["fit"] = "exact" if shape is None else "center"
@@ -94,3 +100,17 @@ def pack(
         output.say(f"rejects: {rejects}")
     output.summary(pack=out, rows=result.rows, rejected=result.rejected, complete=result.complete)
     return 3 if result.rejected else 0
+
+
+def _pack_events(file: Path, out: Path, *, plain: bool, overwrite: bool, output: Output) -> int:
+    from merkhet.errors import ConfigError
+    from merkhet.io.cherenkov.packed import pack_events
+    from merkhet.io.cherenkov.reading import open_event_file
+
+    if not plain:
+        raise ConfigError(f"{file} holds events: pack takes no option but --overwrite for these")
+    with output.progress("packing") as progress:
+        packed = pack_events(open_event_file(file), out, overwrite=overwrite, progress=progress)
+    output.say(f"{out}: {len(packed.index)} events with {packed.index.n_images} images packed")
+    output.summary(pack=out, events=len(packed.index), images=packed.index.n_images)
+    return 0

@@ -44,8 +44,7 @@ def train(
     overwrite
         Replace a run that exists.
     """
-    from merkhet.config.experiment import Experiment
-    from merkhet.config.load import validate
+    from merkhet.config.array_experiment import validate_experiment
     from merkhet.recipes import load_recipe
     from merkhet.report.html import write_report
     from merkhet.train.fit import fit
@@ -53,7 +52,7 @@ def train(
     from merkhet.train.summary import headline, reject_count
     from merkhet.train.trainer import is_main_process
 
-    experiment = validate(Experiment, load_recipe(recipe, overrides), source=recipe)
+    experiment = validate_experiment(load_recipe(recipe, overrides), source=recipe)
     options: dict[str, Any] = {"resume": resume, "overwrite": overwrite, "workers": workers, "console": output.console}
     run = fit(experiment, out, **options) if folds is None else fit_folds(experiment, out, folds=folds, **options)
     if not is_main_process():

@@ -36,6 +36,13 @@ class Columns(Config):
     metadata
         Columns that say how an image was taken, or what else is known of it: a baseline learns from them alone, and
         the report warns when it comes close to the model.
+    strength
+        Columns that say how strong what is to be found is in an image, in any unit (its signal-to-noise, say): one
+        for each class or label, or one for the second class of a binary task. Scores are then given by strength.
+        They are not needed: where the table has no such column, scores are given for all strengths together.
+    truth_map
+        Column of the file that shows what is to be found alone; ``merkhet evaluate --heatmaps`` compares heat maps
+        with it.
     """
 
     path: str | tuple[str, ...] = "path"
@@ -44,6 +51,8 @@ class Columns(Config):
     group: str | None = None
     split: str | None = None
     metadata: tuple[str, ...] = ()
+    strength: tuple[str, ...] = ()
+    truth_map: str | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from merkhet.config.ensemble import Ensemble
 from merkhet.config.inputs import InputSpec
 from merkhet.config.models import CNN, Model
 from merkhet.config.normalize import AsinhNoise, Normalization
+from merkhet.config.scores import Scores
 from merkhet.config.tasks import TaskConfig
 from merkhet.config.training import Train
 
@@ -30,6 +31,7 @@ class Experiment(Config):
     task: TaskConfig
     ensemble: Ensemble = Ensemble()
     train: Train = Train()
+    scores: Scores = Scores()
 
     @model_validator(mode="after")
     def _positives_are_known(self) -> Self:

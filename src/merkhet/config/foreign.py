@@ -2,4 +2,4 @@
 
 from typing import Literal
 
-ForeignName = Literal["halo_full", "halo_lite", "halo_resnet", "halo_resnet_lite"]
+ForeignName = Literal["halo_full", "halo_lite", "halo_resnet", "halo_resnet_lite", "cnngleam"]

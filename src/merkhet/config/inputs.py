@@ -33,6 +33,10 @@ class InputSpec(Config):
         centre (padding is marked invalid), ``any`` takes it as it is (for networks that pool), ``resize`` interpolates
         it linearly to ``shape``, invalid pixels counting as zero, as the published halo detector does. It keeps
         neither counts nor the pixel scale, and shrinking throws pixels away: prefer ``bin`` with ``bin_mode: sum``.
+    smallest
+        Smallest width and height in pixels of an image that is taken; a smaller one is rejected.
+    pad_to
+        Images narrower than this are padded about their center to it, for ``fit: any``; padding is marked invalid.
     bin
         Average (or sum) blocks of ``bin`` x ``bin`` pixels before the network. Cubes are binned in space only.
     bin_mode
@@ -45,6 +49,8 @@ class InputSpec(Config):
     dims: Literal[2, 3] = 2
     shape: tuple[PositiveInt, ...] | None = None
     fit: Literal["exact", "center", "any", "resize"] = "exact"
+    smallest: PositiveInt = 1
+    pad_to: PositiveInt = 1
     bin: PositiveInt = 1
     bin_mode: Literal["mean", "sum"] = "mean"
     pixel_scale_arcsec: PositiveFloat | None = None
@@ -58,6 +64,8 @@ class InputSpec(Config):
             raise ValueError(f"band names repeat: {', '.join(names)}")
         if self.shape is not None and min(self.shape[-2:]) < self.bin:
             raise ValueError(f"bin {self.bin} is larger than the image {self.shape}")
+        if self.pad_to > 1 and self.fit != "any":
+            raise ValueError(f"pad_to is for fit=any, but fit is {self.fit}; fit=center pads to shape")
         return self
 
     @property

@@ -12,6 +12,7 @@ Activation = Literal["relu", "leaky_relu", "gelu", "silu", "selu", "tanh"]
 Norm = Literal["batch", "group", "none"]
 HiddenNorm = Literal["batch", "none"]
 Symmetry = Literal["c4", "d4"]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Architecture(Component):
@@ -58,9 +59,11 @@ class CNN(Architecture):
 class VGG(Architecture):
     """VGG (Simonyan & Zisserman 2015): `depths` convolutions a level, then fully connected layers.
 
-    The grid of features is pooled to `pooled_size` before the fully connected layers, so any image size works.
-    `hidden_norm` puts a batch norm into each of these layers, before its activation. `conv_bias` gives convolutions a
-    bias even where a norm takes it away again, as published weights may have it.
+    `kernel_size` is one number, or one per level; `pool` is by how much a level shrinks the image. The grid of features
+    is pooled to `pooled_size` before the fully connected layers, so any image size works; without (`pooled_size: null`)
+    they see the whole grid, and take images of `input.shape` alone. `dropout` follows each of the `hidden` layers; or
+    give one number for each. `hidden_norm` puts a batch norm into each of these layers, before its activation.
+    `conv_bias` gives convolutions a bias even where a norm takes it away again, as published weights may have it.
     Depths of (1, 1), block sizes of (6, 16), kernels of 5 and hidden layers of (120, 84) make LeNet-5 (LeCun et al.
     1998).
     """
@@ -69,20 +72,31 @@ class VGG(Architecture):
     kind: Literal["vgg"] = "vgg"
     depths: tuple[PositiveInt, ...] = (1, 1, 2, 2, 2)
     block_sizes: tuple[PositiveInt, ...] = (64, 128, 256, 512, 512)
-    kernel_size: PositiveInt = 3
+    kernel_size: PositiveInt | tuple[PositiveInt, ...] = 3
+    pool: PositiveInt = Field(2, ge=2)
     norm: Norm = "batch"
     activation: Activation = "relu"
-    pooled_size: PositiveInt = 1
+    pooled_size: PositiveInt | None = 1
     hidden: tuple[PositiveInt, ...] = (512,)
     hidden_norm: HiddenNorm = "none"
     conv_bias: bool = False
-    dropout: NonNegativeFloat = Field(0.5, lt=1)
+    dropout: Share | tuple[Share, ...] = 0.5
 
     @model_validator(mode="after")
     def _levels(self) -> Self:
-        _check_centered(self.kernel_size)
         _check_levels(self.depths, self.block_sizes)
+        _check_levels(self.kernel_sizes, self.block_sizes, names=("kernel_size", "block_sizes"))
+        for size in self.kernel_sizes:
+            _check_centered(size)
+        if isinstance(self.dropout, tuple) and len(self.dropout) != len(self.hidden):
+            raise ValueError(f"dropout has {len(self.dropout)} numbers for {len(self.hidden)} hidden layers")
         return self
+
+    @property
+    def kernel_sizes(self) -> tuple[int, ...]:
+        """Width of the kernels of each level."""
+        sizes = self.kernel_size
+        return sizes if isinstance(sizes, tuple) else (sizes,) * len(self.block_sizes)
 
 
 class ResNet(Architecture):
@@ -179,6 +193,28 @@ class FCN(Architecture):
         return self.stride * math.ceil((reach - 0.5 * (self.stride - 1)) / self.stride)
 
 
+class Spectral(Architecture):
+    """The Fourier plane of an image of any size, for what fills it: stripes, fringes, ripples.
+
+    Power is averaged over tiles of `tile` x `tile` pixels and resampled to `radii` x `angles` polar cells, which pass a
+    convolution of each of `plane_widths`, and to means over `rings` of them, which pass one of each of
+    `direction_widths` along the angle; the resolution is halved between them. It goes with `normalize.kind: noise`.
+    """
+
+    target: ClassVar[str] = "merkhet.models.spectral:Spectral"
+    dims: ClassVar[tuple[int, ...]] = (2,)
+    kind: Literal["spectral"] = "spectral"
+    tile: PositiveInt = Field(512, ge=32, multiple_of=8)
+    radii: PositiveInt = Field(96, ge=16)
+    angles: PositiveInt = Field(256, ge=16)
+    rings: PositiveInt = 6
+    plane_widths: tuple[PositiveInt, ...] = Field((12, 24, 32, 48), min_length=1, max_length=4)
+    direction_widths: tuple[PositiveInt, ...] = Field((24, 32, 48), min_length=1, max_length=4)
+    norm: Norm = "batch"
+    activation: Activation = "relu"
+    dropout: NonNegativeFloat = Field(0.0, lt=1)
+
+
 def _check_centered(kernel_size: int) -> None:
     if kernel_size % 2 == 0:
         raise ValueError(f"kernel_size is {kernel_size}; it must be odd, so that a pixel stays in its place")
@@ -196,4 +232,4 @@ def _check_levels(
         raise ValueError(f"{names[0]} has {len(depths)} levels, {names[1]} {len(sizes)}; they must match")
 
 
-Model = Annotated[CNN | VGG | ResNet | Equivariant | FCN, Field(discriminator="kind")]
+Model = Annotated[CNN | VGG | ResNet | Equivariant | FCN | Spectral, Field(discriminator="kind")]

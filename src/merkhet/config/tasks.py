@@ -13,6 +13,9 @@ from merkhet.errors import ConfigError
 COMMON_COLUMNS = ("id", "image", "ra", "dec", "x", "y", "flags", "model")
 """Columns that every catalog has."""
 
+VERSION = "version"
+"""What a header may hold beside columns of the catalog: the version of the package."""
+
 
 class Task(Component):
     """Base of every task's schema.
@@ -22,7 +25,8 @@ class Task(Component):
     needs
         What the task asks of a network's output.
     header
-        FITS keywords that ``predict --write-header`` writes, and the column of the answer that each takes.
+        FITS keywords that ``predict --write-header`` writes, and the column of the answer that each takes; ``version``
+        stands for the version of the package.
     """
 
     needs: ClassVar[Literal["vector", "map"]] = "vector"
@@ -40,7 +44,7 @@ class Task(Component):
 
     @model_validator(mode="after")
     def _header_columns(self) -> Self:
-        known = {*COMMON_COLUMNS, *self.columns}
+        known = {*COMMON_COLUMNS, *self.columns, VERSION}
         for keyword, column in self.header.items():
             if not re.fullmatch(r"[A-Z0-9_-]{1,8}", keyword):
                 raise ValueError(f"header: {keyword!r} is no FITS keyword (up to 8 of A-Z, 0-9, _ and -)")
@@ -67,6 +71,11 @@ class Classify(Task):
     categories_of
         Whose probability that is: that of the ``label``, or, in a binary task, that of the ``positive`` class whatever
         the label.
+    derived
+        Further probabilities, by name and the classes that they follow from. Multi-label: that exactly these labels
+        hold and no other, as if labels were independent (``{good: [], both: [rfi, sis]}``, columns ``p_only_<name>``);
+        an answer with just these labels is called by that name. Otherwise: that it is one of these classes
+        (``{rfi: [rfi, rfisis]}``, columns ``p_any_<name>``).
     """
 
     target: ClassVar[str] = "merkhet.tasks.classify:ClassifyTask"
@@ -81,12 +90,29 @@ class Classify(Task):
     categories: dict[str, Annotated[float, Field(gt=0, le=1)]] = {"confident": 0.9, "likely": 0.7}
     below: str = "uncertain"
     categories_of: Literal["label", "positive"] = "label"
+    derived: dict[str, tuple[str, ...]] = {}
     header: dict[str, str] = {"MKLABEL": "label", "MKPROB": "probability", "MKMODEL": "model"}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of an answer."""
-        return ("label", "probability", "category", *(f"p_{name}" for name in self.classes))
+        return ("label", "probability", "category", *(f"p_{name}" for name in self.classes), *self.derived_columns)
+
+    @property
+    def derived_columns(self) -> dict[str, tuple[str, ...]]:
+        """The columns of derived probabilities, and the classes that each follows from."""
+        prefix = "p_only_" if self.mode == "multilabel" else "p_any_"
+        return {prefix + name: members for name, members in self.derived.items()}
+
+    def name(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
+        """Name the classes chosen in each row of ``(n, classes)``.
+
+        Several are joined by ``+``, unless their combination has a name in ``derived``; none of them is ``none``.
+        """
+        classes = np.array(self.classes)
+        own = {frozenset(of): name for name, of in self.derived.items()} if self.mode == "multilabel" else {}
+        names = [own.get(frozenset(classes[row])) or "+".join(classes[row]) or "none" for row in chosen]
+        return np.array(names, dtype=str)
 
     @property
     def answers(self) -> str:
@@ -111,7 +137,22 @@ class Classify(Task):
             raise ValueError(f"weights has {len(self.weights)} numbers for {len(self.classes)} classes")
         if self.categories_of == "positive" and self.mode != "binary":
             raise ValueError(f"categories_of is positive; mode {self.mode} has no positive class, binary has")
+        self._check_derived()
         return self
+
+    def _check_derived(self) -> None:
+        for name, members in self.derived.items():
+            unknown = [member for member in members if member not in self.classes]
+            if unknown:
+                raise ValueError(f"derived: {name} names {unknown[0]!r}; the classes are {', '.join(self.classes)}")
+            if len(set(members)) != len(members):
+                raise ValueError(f"derived: {name} names a class twice: {', '.join(members)}")
+        clash = self.derived_columns.keys() & {f"p_{name}" for name in self.classes}
+        if clash:
+            raise ValueError(f"derived: column {clash.pop()} is that of a class already")
+        sets = [frozenset(members) for members in self.derived.values()]
+        if len(set(sets)) != len(sets):
+            raise ValueError("derived: two names have the same classes")
 
 
 class Combination(Config):
@@ -237,7 +278,10 @@ def need_classifier(task: "TaskConfig", *, to: str) -> Classify:
         It does not; ``to`` says what was wanted of it.
     """
     if not isinstance(task, Classify):
-        raise ConfigError(f"a model that is trained to {task.kind} cannot {to}; merkhet scan runs it over images")
+        instead = (
+            "merkhet scan runs it over images" if isinstance(task, Detect) else "it answers for events of an array"
+        )
+        raise ConfigError(f"a model that is trained to {task.kind} cannot {to}; {instead}")
     return task
 
 

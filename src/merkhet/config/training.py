@@ -125,6 +125,12 @@ class Train(Config):
         ``auto`` is bf16 mixed precision on a GPU that has it, float32 elsewhere.
     workers
         Processes that prepare batches beside the training process.
+    evaluate_training_every
+        Every so many epochs, and after the last, run over all training rows as over validation rows: as they are,
+        without dropout, with the weights of the epoch's end. Columns `whole_train_*` of the history; never where
+        absent.
+    stats
+        Keep what the network says of every image in every epoch, with its loss and its times, in ``stats.parquet``.
     devices, num_nodes, strategy, accelerator
         Handed to Lightning's Trainer: several GPUs or nodes need nothing else.
     """
@@ -143,6 +149,8 @@ class Train(Config):
     workers: NonNegativeInt = 0
     finetune: FineTune | None = None
     tensorboard: bool = False
+    evaluate_training_every: PositiveInt | None = None
+    stats: bool = False
     accelerator: str = "auto"
     devices: int | str | list[int] = "auto"
     num_nodes: PositiveInt = 1

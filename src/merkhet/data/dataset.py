@@ -12,7 +12,7 @@ import torch
 from merkhet.config.data import Data, Negatives, ReadSpec
 from merkhet.config.inputs import InputSpec
 from merkhet.data.arrays import FloatArray, Rows
-from merkhet.data.measured import PREFIX, measured_noise
+from merkhet.data.measured import PREFIX, measured_noise, shape_from_text
 from merkhet.data.negatives import NUMBER, draw_negative
 from merkhet.data.pack import IMAGES
 from merkhet.data.pixels import conform, read_pixels
@@ -126,6 +126,11 @@ class SampleDataset:
         Where pixels are, and what the network takes.
     targets
         What is to be learned, by name.
+
+    Attributes
+    ----------
+    shapes
+        Of each sample's image before binning, int64 ``(n, dims)``.
     """
 
     def __init__(
@@ -140,7 +145,9 @@ class SampleDataset:
         self.targets = dict(targets or {})
         self.noise = measured_noise(samples.table, channels=spec.channels)
         self.scale = np.asarray(samples.table[PREFIX + "scale"], dtype=np.float32) * np.float32(spec.bin)
-        self._finite = np.asarray(samples.table[PREFIX + "finite"], dtype=bool) & (spec.fit != "center")
+        padded = spec.fit == "center" or spec.pad_to > 1
+        self._finite = np.asarray(samples.table[PREFIX + "finite"], dtype=bool) & (not padded)
+        self.shapes = _shapes(samples, spec)
         self.pixels: PixelSource
         if samples.pack is not None:
             self.pixels = PackedPixels(samples.pack, np.asarray(samples.table[PREFIX + "row"], dtype=np.int64))
@@ -166,3 +173,13 @@ class SampleDataset:
             "target": {name: source.fetch(rows) for name, source in self.targets.items()},
             "index": torch.from_numpy(np.ascontiguousarray(rows)),
         }
+
+
+def _shapes(samples: SampleTable, spec: InputSpec) -> npt.NDArray[np.int64]:
+    """Return the shapes of images that are brought to ``spec``, which ``fit: any`` does not make one."""
+    if spec.fit != "any" and spec.shape is not None:
+        return np.tile(np.array(spec.shape, dtype=np.int64), (len(samples), 1))
+    texts, number = np.unique(np.asarray(samples.table[PREFIX + "shape"]).astype(str), return_inverse=True)
+    shapes = np.array([shape_from_text(text) for text in texts], dtype=np.int64).reshape(len(texts), -1)
+    shapes[:, -2:] = shapes[:, -2:].clip(spec.pad_to)
+    return shapes[number]

@@ -14,6 +14,9 @@ from merkhet.data.augment import Augmenter
 from merkhet.data.dataset import SampleDataset
 from merkhet.data.sample import Batch
 
+MAX_BATCH_PIXELS = 2**24
+"""Most pixels of a band in a batch of images that are only looked at."""
+
 
 @dataclass(frozen=True)
 class BatchDraw:
@@ -102,6 +105,17 @@ class InOrder:
         rows = np.arange(rank, n, world)
         self._batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
 
+    def part(self, shapes: npt.NDArray[np.int64]) -> None:
+        """Part batches so that their images, of ``shapes`` ``(n, axes)``, stand in one array that is not too large."""
+        pixels = shapes.prod(axis=1)
+        parted: list[Rows] = []
+        for batch in self._batches:
+            new = np.flatnonzero((np.diff(shapes[batch], axis=0) != 0).any(axis=1)) + 1
+            for rows in np.split(batch, new):
+                most = max(1, MAX_BATCH_PIXELS // int(pixels[rows[0]]))
+                parted += [rows[i : i + most] for i in range(0, len(rows), most)]
+        self._batches = parted
+
     def __len__(self) -> int:
         return len(self._batches)
 
@@ -133,8 +147,11 @@ def make_loader(
 ) -> "DataLoader[Batch]":
     """Return a DataLoader whose items are whole batches of ``dataset`` rows ``subset[draw.rows]``.
 
-    ``workers`` processes prepare batches ahead of time; with 0 they are made in the training process.
+    Rows in order may have several shapes; their batches are then parted. ``workers`` processes prepare batches ahead
+    of time; with 0 they are made in the training process.
     """
+    if isinstance(sampler, InOrder):
+        sampler.part(dataset.shapes[subset])
     options: dict[str, Any] = {}
     if workers:
         context: Literal["spawn"] = "spawn"

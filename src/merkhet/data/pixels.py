@@ -126,9 +126,18 @@ def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatAr
     Raises
     ------
     InputError
-        The shape differs and ``spec.fit`` does not allow that.
+        The shape differs and ``spec.fit`` does not allow that, or the image is smaller than ``spec.smallest``.
     """
     shape = image.shape[-spec.dims :]
+    if min(shape[-2:]) < spec.smallest:
+        raise InputError(
+            where,
+            f"image is {_size(shape)}",
+            expected=f"at least {_size((spec.smallest,) * 2)}",
+            action="Cut a larger piece of the sky",
+        )
+    if min(shape[-2:]) < spec.pad_to:
+        image = center(image, (*shape[:-2], *(max(n, spec.pad_to) for n in shape[-2:])))
     if spec.shape is not None and shape != spec.shape and spec.fit != "any":
         if spec.fit == "exact":
             raise InputError(
@@ -137,7 +146,7 @@ def conform(image: FloatArray, spec: InputSpec, *, where: str | Path) -> FloatAr
                 expected=_size(spec.shape),
                 action="Crop or pad it about its center; training with input.fit=center and packing with --shape do so",
             )
-        image = _resize(image, spec.shape) if spec.fit == "resize" else _center(image, spec.shape)
+        image = _resize(image, spec.shape) if spec.fit == "resize" else center(image, spec.shape)
     return _bin(image, spec) if spec.bin > 1 else image
 
 
@@ -145,7 +154,8 @@ def _size(shape: tuple[int, ...]) -> str:
     return " x ".join(str(n) for n in shape) + " px"
 
 
-def _center(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+def center(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Crop or pad images ``(..., *S)`` about their center to ``shape``, and back; what is added is NaN."""
     result = np.full((*image.shape[: -len(shape)], *shape), np.nan, dtype=np.float32)
     source: list[Any] = [...]
     target: list[Any] = [...]

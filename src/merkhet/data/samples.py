@@ -14,6 +14,7 @@ from merkhet.data.measured import PREFIX, Examination, Measured, add_measured, e
 from merkhet.data.packed import PACK_INDEX, read_of_pack
 from merkhet.errors import InputError
 from merkhet.execute import Progress, pool, unordered_map
+from merkhet.io.image_lists import PROBLEM
 from merkhet.io.rejects import Reject
 from merkhet.io.tables import read_table, require_columns, select_rows
 from merkhet.io.units import same_unit
@@ -95,6 +96,14 @@ def reject_without_group(samples: SampleTable, columns: Columns) -> SampleTable:
     return samples.reject(missing, [reason] * int(missing.sum()), stage="label")
 
 
+def reject_broken_lines(samples: SampleTable) -> SampleTable:
+    """Reject rows that a list of images could not take, with what it says of them."""
+    if PROBLEM not in samples.table.colnames:
+        return samples
+    problems = np.asarray(samples.table[PROBLEM]).astype(str)
+    return samples.reject(problems != "", problems[problems != ""].tolist(), stage="list")
+
+
 def row_paths(table: Table, columns: Columns, *, root: Path) -> list[tuple[Path, ...]]:
     """Return the files of each row, none where a path column is empty; relative paths start from ``root``."""
     per_band = [[root.absolute() / str(name) for name in table[column]] for column in columns.paths]
@@ -171,11 +180,11 @@ def from_measured(table: Table, *, pack: Path | None = None, read: ReadSpec | No
     return SampleTable(table, pack=pack, read=read or ReadSpec()).reject(bad, list(reasons[bad]), stage="read")
 
 
-def resolve_input(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, SampleTable]:
+def resolve_input(spec: InputSpec, samples: SampleTable, *, one_shape: bool = True) -> tuple[InputSpec, SampleTable]:
     """Fill in what ``spec`` leaves open (shape, units, pixel scale) and reject the rows that contradict it.
 
     The commonest shape and units of the samples stand in for ones that were not given. Training needs one shape, so
-    ``fit: any`` rejects other shapes here as ``exact`` does.
+    ``fit: any`` rejects other shapes here as ``exact`` does, unless ``one_shape`` is False.
     """
     if not len(samples):
         return spec, samples
@@ -184,16 +193,26 @@ def resolve_input(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, Sam
         return spec, samples
     scales = np.asarray(samples.table[PREFIX + "scale"], dtype=float)
     scale = spec.pixel_scale_arcsec or (float(np.nanmedian(scales)) if np.isfinite(scales).any() else None)
+    shape = spec.shape or shape_from_text(_commonest(np.asarray(samples.table[PREFIX + "shape"]).astype(str)))
+    spec = spec.model_copy(update={"shape": shape, "pixel_scale_arcsec": scale})
+    return spec, _reject_shapes(spec, samples, one_shape=one_shape or spec.fit != "any")
+
+
+def _reject_shapes(spec: InputSpec, samples: SampleTable, *, one_shape: bool) -> SampleTable:
     shapes = np.asarray(samples.table[PREFIX + "shape"]).astype(str)
-    shape = spec.shape or shape_from_text(_commonest(shapes))
-    resolved = spec.model_copy(update={"shape": shape, "pixel_scale_arcsec": scale})
-    other = (shapes != shape_text(shape)) & (spec.fit not in ("center", "resize"))
+    names, number = np.unique(shapes, return_inverse=True)
+    small = np.array([min(shape_from_text(name)[-2:]) < spec.smallest for name in names], dtype=bool)[number]
+    reasons = [f"image is {found} px; expected at least {spec.smallest} px a side" for found in shapes[small]]
+    samples = samples.reject(small, reasons, stage="read")
+    if not one_shape or spec.fit in ("center", "resize"):
+        return samples
+    shapes, wanted = shapes[~small], shape_text(spec.shape or ())
     reasons = [
-        f"image is {found} px; expected {shape_text(shape)} px. Crop or pad it about its center; training with "
+        f"image is {found} px; expected {wanted} px. Crop or pad it about its center; training with "
         "input.fit=center does so"
-        for found in shapes[other]
+        for found in shapes[shapes != wanted]
     ]
-    return resolved, samples.reject(other, reasons, stage="read")
+    return samples.reject(shapes != wanted, reasons, stage="read")
 
 
 def _resolve_units(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, SampleTable]:

@@ -117,12 +117,12 @@ def leak_warning(model: Mapping[str, Any], metadata: Mapping[str, Any]) -> str |
     area = _low_end(metadata["roc_auc"])
     if area is None or area <= CHANCE:
         return None
-    titles = {"roc_auc": "area under the ROC curve", "balanced_accuracy": "balanced accuracy"}
+    titles = {"roc_auc": "an area under the ROC curve", "balanced_accuracy": "a balanced accuracy"}
     for name, title in titles.items():
         theirs, bar = metadata[name]["value"], _low_end(model[name])
         if theirs is not None and bar is not None and theirs >= bar:
             return (
-                f"Metadata alone ({', '.join(metadata['columns'])}) reach a {title} of {theirs:.3f}, the model "
+                f"Metadata alone ({', '.join(metadata['columns'])}) reach {title} of {theirs:.3f}, the model "
                 f"{model[name]['value']:.3f} (from {bar:.3f}): it may have learned how the images were taken, not what "
                 "they show."
             )

@@ -95,18 +95,18 @@ class Ranking:
         positive rows, each taken as the threshold: the area under the precision-recall curve as steps, without
         interpolation, as in scikit-learn; NaN where no positive row has weight.
         """
-        positive, negative = weights[self.positive], _weight_of_first(weights[self.negative])
+        positive, negative = weights[self.positive], weight_of_first(weights[self.negative])
         below = negative[self.below]
         wins = np.einsum("pr,pr->r", positive, below) + np.einsum("pr,pr->r", positive, negative[self.not_above])
         true, false = positive.sum(axis=0), negative[-1]
-        hits = true - _weight_of_first(positive)[self.behind]
+        hits = true - weight_of_first(positive)[self.behind]
         said = hits + (false - below)
         precision = np.divide(hits, said, out=np.zeros_like(hits), where=said > 0)
         with np.errstate(invalid="ignore"):
             return wins / (2 * true * false), np.einsum("pr,pr->r", positive, precision) / true
 
 
-def _weight_of_first(weights: FloatArray) -> FloatArray:
+def weight_of_first(weights: FloatArray) -> FloatArray:
     """Return the weight ``(rows + 1, draws)`` of the first 0, 1, ... of ``(rows, draws)`` sorted rows."""
     total = np.zeros((len(weights) + 1, weights.shape[1]))
     np.cumsum(weights, axis=0, out=total[1:])

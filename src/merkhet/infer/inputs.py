@@ -3,26 +3,44 @@
 import glob
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
 
 from merkhet.config.data import Columns
 from merkhet.data.samples import row_paths, sample_ids
 from merkhet.errors import InputError
 from merkhet.io.hdus import is_fits_table
+from merkhet.io.image_lists import IMAGE_SUFFIXES, PROBLEM
 from merkhet.io.reading import is_folder
 from merkhet.io.tables import read_table, require_columns
 
-IMAGE_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.bz2", ".fits.fz", ".fz")
 TABLE_SUFFIXES = (".csv", ".ecsv", ".vot", ".xml", ".votable", ".parquet")
 
 
 @dataclass(frozen=True)
 class InputItem:
-    """One sample to be answered for: its name and its files, one per band or one for all; none if none is named."""
+    """One sample to be answered for.
+
+    Attributes
+    ----------
+    id
+        Its name.
+    paths
+        Its files, one per band or one for all; none if none is named.
+    problem
+        Why its row cannot be used; empty for a good one.
+    table, row
+        The table that names it, and the number of its row; no table where it was named by itself.
+    """
 
     id: str
     paths: tuple[Path, ...]
+    problem: str = ""
+    table: Table | None = field(default=None, compare=False, repr=False)
+    row: int = 0
 
 
 def expand_inputs(
@@ -80,10 +98,11 @@ def _item(path: Path) -> InputItem:
 
 def _from_table(path: Path, columns: Columns, *, root: Path) -> list[InputItem]:
     table = read_table(path)
-    require_columns(table, [*columns.paths, *([columns.id] if columns.id else [])], source=path)
+    require_columns(table, [*columns.paths, *(name for name in (columns.id, columns.group) if name)], source=path)
     paths = row_paths(table, columns, root=root)
     names = sample_ids(table, columns)
+    problems = np.asarray(table[PROBLEM]).astype(str) if PROBLEM in table.colnames else [""] * len(table)
     return [
-        InputItem(str(name) if files else f"row {number} of {path}", files)
-        for number, (name, files) in enumerate(zip(names, paths, strict=True), start=1)
+        InputItem(str(name) if files else f"row {row + 1} of {path}", files, str(problem), table, row)
+        for row, (name, files, problem) in enumerate(zip(names, paths, problems, strict=True))
     ]

@@ -4,11 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from merkhet.bundle.spec import CARD, SPEC, find_bundle, is_packaged, packaged_models, read_spec
+from merkhet.config.array_experiment import ArrayBundleSpec
 from merkhet.config.bundle import BundleSpec, Provenance
 from merkhet.data.packed import PACK_HEADER, PACK_INDEX, read_header
 from merkhet.errors import InputError
-from merkhet.infer.inputs import IMAGE_SUFFIXES, is_table
+from merkhet.infer.inputs import is_table
+from merkhet.infer.inspect_events import describe_events
+from merkhet.io.cherenkov.packed import is_pack
+from merkhet.io.cherenkov.reading import EVENT_SUFFIXES
 from merkhet.io.fits import ImageFile
+from merkhet.io.image_lists import IMAGE_SUFFIXES
 from merkhet.io.tables import read_table
 from merkhet.io.wcs import sky_center
 
@@ -33,11 +38,15 @@ def describe(path: str | Path) -> Facts:
         raise InputError(path, "no such file or folder", expected=f"a path, or one of the package's models: {models}")
     if path.is_dir():
         return _describe_folder(path)
+    if path.name.lower().endswith(EVENT_SUFFIXES):
+        return describe_events(path)
     if is_table(path):
         return _describe_table(path)
     if path.name.lower().endswith(IMAGE_SUFFIXES):
         return _describe_image(path)
-    raise InputError(path, "not a file that Merkhet knows", expected="FITS, a table, a pack, a bundle or a run")
+    raise InputError(
+        path, "not a file that Merkhet knows", expected="FITS, a table, HDF5 events, a pack, a bundle, a run"
+    )
 
 
 def _describe_folder(path: Path) -> Facts:
@@ -53,12 +62,16 @@ def _describe_folder(path: Path) -> Facts:
         }
     if (path / PACK_HEADER).is_file():
         return _describe_pack(path)
+    if is_pack(path):
+        return describe_events(path)
     images = [file for file in path.rglob("*") if file.name.lower().endswith(IMAGE_SUFFIXES)]
     return {"kind": "folder", "images": len(images)}
 
 
 def _describe_bundle(path: Path) -> Facts:
     spec = read_spec(path, schema=BundleSpec)
+    if isinstance(spec, ArrayBundleSpec):
+        return _describe_array_bundle(spec)
     return {
         "kind": "bundle",
         "task": f"{spec.task.kind}, {spec.task.answers}",
@@ -69,6 +82,23 @@ def _describe_bundle(path: Path) -> Facts:
         "normalization": spec.normalize.kind,
         "trained": _origin(spec.provenance),
         "reference": _reference_line(spec),
+        "hash": spec.hash,
+    }
+
+
+def _describe_array_bundle(spec: ArrayBundleSpec) -> Facts:
+    telescopes = [
+        f"{len(camera.tel_ids)} {camera.type} ({len(camera.positions)} px, {camera.pixel_shape})"
+        for camera in spec.input.cameras
+    ]
+    return {
+        "kind": "bundle",
+        "task": f"{spec.task.kind}, {spec.task.answers}",
+        "architecture": spec.model.kind,
+        "telescopes": ", ".join(telescopes),
+        "samples": "single images" if spec.input.slots == "mono" else "events",
+        "channels": ", ".join(spec.normalize.channels),
+        "trained": _origin(spec.provenance),
         "hash": spec.hash,
     }
 

@@ -1,9 +1,10 @@
 """A trained model in the user's hands: ``merkhet.load(folder).predict(image)``."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +15,17 @@ from merkhet.config.bundle import BundleSpec
 from merkhet.config.inference import BackendName, Precision
 from merkhet.config.tasks import need_classifier
 from merkhet.data.arrays import FloatArray
-from merkhet.data.measured import NO_FILE, Measured, measure
+from merkhet.data.measured import NO_FILE, Measured, measure, shape_from_text
 from merkhet.data.pixels import Pixels, check_units, conform, from_array, read_pixels
 from merkhet.data.sample import Sample, collate
 from merkhet.errors import InputError
 from merkhet.infer.backends import Backend, choose_backend
+from merkhet.infer.heatmap import HeatMapFolder, HeatMaps, heat_maps
 from merkhet.infer.inputs import InputItem, expand_inputs
 from merkhet.infer.unlike import is_other_scale, is_unlike
 from merkhet.io.catalog import Flag, make_catalog
-from merkhet.tasks.apply import apply_task
+from merkhet.io.fits import read_image
+from merkhet.tasks.apply import apply_task, to_device
 from merkhet.tasks.base import Prediction
 from merkhet.tasks.novelty import NOVELTY
 
@@ -52,6 +55,14 @@ class Ready:
             "scale": np.float32(self.scale),
             "index": self.number,
         }
+
+
+class Answered(NamedTuple):
+    """A batch of samples, the answers for them, and how long the network took for all of them."""
+
+    chunk: list[Ready]
+    prediction: Prediction
+    seconds: float
 
 
 class TrainedModel:
@@ -113,7 +124,7 @@ class TrainedModel:
             ready = [self.prepare_array(what)]
         else:
             ready = self._prepare_several([what] if isinstance(what, str | Path) else what)
-        parts = [self.rows(chunk, prediction) for chunk, prediction in self.answer(ready, batch_size=batch_size)]
+        parts = [self.rows(done.chunk, done.prediction) for done in self.answer(ready, batch_size=batch_size)]
         return join_rows(parts)
 
     def _prepare_several(self, entries: Sequence[str | Path] | Sequence[npt.NDArray[Any]]) -> list[Ready]:
@@ -134,8 +145,8 @@ class TrainedModel:
             The files are unusable, or their unit is not that of the training data.
         """
         spec = self.spec.input
-        if not item.paths:
-            raise InputError(item.id, NO_FILE)
+        if item.problem or not item.paths:
+            raise InputError(item.paths[0] if item.paths else item.id, item.problem or NO_FILE)
         pixels = read_pixels(item.paths, read=self._read, channels=spec.channels, dims=spec.dims)
         check_units(pixels.units, spec.bands, where=item.paths[0])
         return self._ready(number, item, pixels)
@@ -173,7 +184,8 @@ class TrainedModel:
             flags |= Flag.INVALID_PIXELS
         if np.isnan(measured.ra):
             flags |= Flag.NO_WCS
-        if spec.shape is not None and pixels.image.shape[1:] != spec.shape and spec.fit in ("center", "resize"):
+        forced = spec.shape is not None and pixels.image.shape[1:] != spec.shape and spec.fit in ("center", "resize")
+        if forced or min(pixels.image.shape[-2:]) < spec.pad_to:
             flags |= Flag.RESHAPED
         if is_other_scale(measured.scale, self.spec):
             flags |= Flag.OTHER_SCALE
@@ -181,12 +193,25 @@ class TrainedModel:
             flags |= Flag.UNLIKE_TRAINING
         return int(flags)
 
-    def answer(self, ready: Iterable[Ready], *, batch_size: int) -> Iterator[tuple[list[Ready], Prediction]]:
+    def answer(self, ready: Iterable[Ready], *, batch_size: int) -> Iterator[Answered]:
         """Yield batches of equal shape with their answers; memory is bounded by ``batch_size`` and pixels."""
         for chunk in _chunks(ready, batch_size):
-            batch = collate([item.sample for item in chunk])
+            batch, began = collate([item.sample for item in chunk]), time.perf_counter()
             for _, prediction in apply_task(self._task, [batch], device=self.backend.device, novelty=self._novelty):
-                yield chunk, prediction
+                yield Answered(chunk, prediction, time.perf_counter() - began)
+
+    def heat_maps(self, ready: Ready) -> HeatMaps:
+        """Return where in a sample the evidence for each label lies; see :func:`merkhet.infer.heatmap.heat_maps`."""
+        config, batch = need_classifier(self.spec.task, to="show heat maps"), collate([ready.sample])
+        moved = to_device(batch, self.backend.device)
+        shape = shape_from_text(ready.measured.shape)
+        return heat_maps(self._task, config, moved, spec=self.spec.input, shape=(shape[-2], shape[-1]))
+
+    def write_heat_maps(self, ready: Ready, folder: HeatMapFolder) -> None:
+        """Write the heat maps of a sample that came from a file, with the world coordinates of the first."""
+        image, info = read_image(ready.item.paths[0], hdu=ready.hdu, plane=self._read.plane)
+        first = image if image.ndim == self.spec.input.dims else image[0]
+        folder.write(first, self.heat_maps(ready), info=info, model=self.spec.hash)
 
     def rows(self, chunk: Sequence[Ready], prediction: Prediction) -> dict[str, npt.NDArray[Any]]:
         """Join the answers of a batch with what is known of its samples."""

@@ -66,13 +66,21 @@ DESCRIPTIONS: dict[str, tuple[str | None, str]] = {
     "model": (None, "hash of the model's bundle"),
 }
 
+_PROBABILITIES = {
+    "p_only_": "probability of {} and of no other label",
+    "p_any_": "probability of {} in any class",
+    "p_": "probability of {}",
+}
+"""What probabilities are called, by the beginning of their column, the longest first."""
+
 
 def make_catalog(columns: Mapping[str, npt.NDArray[Any]]) -> Table:
     """Return a table whose known columns carry unit and description; the order is kept."""
     table = Table()
     for name, values in columns.items():
         unit, description = DESCRIPTIONS.get(name, (None, ""))
-        if name.startswith("p_"):
-            description = f"probability of {name.removeprefix('p_')}"
+        prefix = next((prefix for prefix in _PROBABILITIES if name.startswith(prefix)), None)
+        if prefix is not None:
+            description = _PROBABILITIES[prefix].format(name.removeprefix(prefix))
         table[name] = Column(np.asarray(values), unit=unit, description=description or None)
     return table

@@ -16,6 +16,7 @@ from astropy.units import Quantity
 
 from merkhet.errors import InputError, OutputError
 from merkhet.io.arrow import read_csv, read_parquet, refuse_duplicates, write_parquet
+from merkhet.io.image_lists import is_image_list, read_image_list
 
 # Text formats end a line or a file at these, whatever quotes stand around them; tab and newline they keep.
 _KEPT, _BREAKS = (0x09, 0x0A), (0x7F, 0x85, 0x2028, 0x2029)
@@ -146,6 +147,10 @@ def _problem(column: Any, form: TableFormat) -> str:
     return ""
 
 
+def _read_text(path: Path) -> Table:
+    return read_image_list(path) if is_image_list(path) else read_csv(path)
+
+
 def _read_fits(path: Path) -> Table:
     return Table.read(path, format="fits", character_as_bytes=False, mask_invalid=False)
 
@@ -201,7 +206,7 @@ def _write_votable(table: Table, path: Path) -> None:
 
 
 FORMATS = (
-    TableFormat("CSV", (".csv",), read_csv, _write_csv, cell_axes=0),
+    TableFormat("CSV", (".csv",), _read_text, _write_csv, cell_axes=0),
     TableFormat("ECSV", (".ecsv",), _read_ecsv, _write_ecsv),
     TableFormat(
         "FITS",

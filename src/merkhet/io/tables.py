@@ -29,6 +29,9 @@ _MANY = 40  # columns that an error lists at most
 def read_table(path: str | Path, *, where: Where | None = None) -> Table:
     """Read a table: CSV, ECSV, FITS (first table in the file), VOTable (first table) or Parquet.
 
+    A CSV file without column names whose first field is a FITS file is a list of images, ``path[,label]``; see
+    :func:`merkhet.io.image_lists.read_image_list`.
+
     Parameters
     ----------
     path

@@ -202,20 +202,26 @@ def conv_block(
 
 
 def hidden_layers(
-    inputs: int, hidden: Iterable[int], *, activation: Activation, dropout: float, norm: HiddenNorm = "none"
+    inputs: int,
+    hidden: Sequence[int],
+    *,
+    activation: Activation,
+    dropout: float | Sequence[float],
+    norm: HiddenNorm = "none",
 ) -> tuple[list[nn.Module], int]:
     """Return fully connected layers, each with norm, activation and dropout, and the length of what they give.
 
-    Without hidden layers the dropout acts on the inputs.
+    ``dropout`` is one number for all of them, or one for each. Without hidden layers it acts on the inputs.
     """
     layers: list[nn.Module] = []
-    for outputs in hidden:
+    shares = [dropout] * max(len(hidden), 1) if not isinstance(dropout, Sequence) else list(dropout)
+    for outputs, share in zip(hidden, shares, strict=False):
         layers.append(nn.Linear(inputs, outputs))
         if norm == "batch":
             layers.append(nn.BatchNorm1d(outputs))
-        layers += [ACTIVATION[activation](), nn.Dropout(dropout)]
+        layers += [ACTIVATION[activation](), nn.Dropout(share)]
         inputs = outputs
-    return layers or [nn.Dropout(dropout)], inputs
+    return layers or [nn.Dropout(share) for share in shares], inputs
 
 
 def initialize(network: nn.Module, *, activation: Activation) -> None:

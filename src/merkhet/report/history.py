@@ -72,12 +72,21 @@ def _history_panels(names: Sequence[str]) -> list[tuple[str, str, list[str]]]:
     names = sorted(names, key=lambda name: not name.startswith("train_"))
     losses = [name for name in names if name.endswith("loss")]
     scores = [name for name in names if name.startswith(("train_", "val_")) and name not in losses]
-    panels = [("Loss", "loss", losses), ("Scores", "score", scores)]
+    panels = [("Loss", "loss", [name for name in losses if _part(name) == "loss"]), ("Scores", "score", scores)]
+    for part in dict.fromkeys(_part(name) for name in losses):
+        if part != "loss":  # of a loss that is a sum
+            title = readable(part)
+            panels.append((title.capitalize(), title, [name for name in losses if _part(name) == part]))
     known = {*losses, *scores}
     for name in [name for name in names if name not in known]:
         title = "learning rate" if name == "lr" else readable(name)
         panels.append((title.capitalize(), title, [name]))
     return [panel for panel in panels if panel[2]]
+
+
+def _part(column: str) -> str:
+    """Return what a column tells, whichever rows it tells it of."""
+    return column.removeprefix("whole_").removeprefix("train_").removeprefix("val_")
 
 
 def readable(column: str) -> str:

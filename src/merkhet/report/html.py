@@ -4,22 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
-from astropy.table import Table
 
+from merkhet.config.array_experiment import ArrayExperiment
 from merkhet.config.tasks import need_classifier
 from merkhet.io.atomic import write_text
-from merkhet.report import folds, plots, provenance, splits, summary
+from merkhet.report import folds, labels, plots, provenance, splits, summary
+from merkhet.report.events import render_events
 from merkhet.report.gallery import Chapter, Cutout, read_gallery
-from merkhet.report.history import history_plot, numeric, rows_of_trainings
+from merkhet.report.history import history_plot, numeric
 from merkhet.report.images import gallery_plot
 from merkhet.report.page import embed, environment
+from merkhet.report.parts import FILTERS, MAX_REJECTS, first_rejects, interval, training_time
 from merkhet.report.run import RunTables, read_run
+from merkhet.report.statistics import statistics_plot
 from merkhet.train.run import Run
-
-MAX_REJECTS = 50
-UNKNOWN = "—"
 
 
 def write_report(run: Path) -> Path:
@@ -35,7 +34,8 @@ def write_report(run: Path) -> Path:
     OutputError
         The page cannot be written.
     """
-    page = render(read_run(run))
+    tables = read_run(run)
+    page = render_events(tables) if isinstance(tables.experiment, ArrayExperiment) else render(tables)
     path = run / "report.html"
     write_text(path, page)
     return path
@@ -44,7 +44,7 @@ def write_report(run: Path) -> Path:
 def render(run: RunTables) -> str:
     """Return the page."""
     pages = environment()
-    pages.filters.update(number=_number, interval=_interval, count=_count, percent=_percent)
+    pages.filters.update(FILTERS)
     result = run.metrics[run.split] if run.split else None
     return pages.get_template("report.html.j2").render(
         run=run,
@@ -57,15 +57,17 @@ def render(run: RunTables) -> str:
         calibration_error=summary.calibration_error(run),
         setup=summary.setup_rows(run),
         data=splits.data_rows(run),
+        counted=splits.counted_classes(run),
         baselines=summary.baseline_rows(run),
+        **_labels(run),
         folds=folds.fold_rows(run),
         fold_spread=folds.fold_spread(run),
         provenance=provenance.provenance_rows(run),
         citation=provenance.citation(run),
         figures=_figures(run, result),
-        training_time=_training_time(run),
+        training_time=training_time(run),
         gallery=_gallery(run),
-        rejects=_rejects(run.rejects),
+        rejects=first_rejects(run.rejects),
         rejected=len(run.rejects) if run.rejects is not None else None,
         max_rejects=MAX_REJECTS,
         resolved=yaml.safe_dump(run.experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
@@ -74,24 +76,54 @@ def render(run: RunTables) -> str:
 
 def _figures(run: RunTables, result: Mapping[str, Any] | None) -> dict[str, str]:
     """Return addresses that hold the images themselves; empty where the run has no data for a figure."""
-    figures = dict.fromkeys(("history", "confusion", "roc", "pr", "reliability"), "")
+    figures = dict.fromkeys(("history", "statistics", "confusion", "roc", "pr", "reliability"), "")
     if run.history is not None and len(run.history):
         epochs = run.bundle.provenance.epochs if run.bundle else ()
         kept = epochs[0] if len(epochs) == 1 else None
         figures["history"] = embed(history_plot(numeric(run.history), kept_epoch=kept))
+    if run.stats is not None and len(run.stats):
+        figures["statistics"] = embed(statistics_plot(run.stats))
     if result:
         per_class = result["per_class"]
         figures["confusion"] = embed(plots.confusion_plot(result["confusion"], classes=result["classes"]))
         if result["roc"]:
-            areas = {name: f"AUC {_interval(row['roc_auc'])}" for name, row in per_class.items()}
+            areas = {name: f"AUC {interval(row['roc_auc'])}" for name, row in per_class.items()}
             figures["roc"] = embed(plots.roc_plot(result["roc"], areas=areas))
         if result.get("pr"):
-            areas = {name: f"AP {_interval(row['average_precision'])}" for name, row in per_class.items()}
+            areas = {name: f"AP {interval(row['average_precision'])}" for name, row in per_class.items()}
             share = {name: row["support"] / result["n"] for name, row in per_class.items()}
             figures["pr"] = embed(plots.precision_recall_plot(result["pr"], prevalence=share, areas=areas))
         if result.get("calibration", {}).get("bins"):
             figures["reliability"] = embed(plots.reliability_plot(result["calibration"]["bins"]))
     return figures
+
+
+def _labels(run: RunTables) -> dict[str, Any]:
+    """Return what the page says of each label."""
+    searches = labels.searches(run)
+    captions = {
+        "Recall by strength": (
+            "recall",
+            "Of images of like strength, at the median of each bin; shaded: its interval.",
+        ),
+        "Reliability": ("reliability", "Share of the images that have the label, among those of like probability."),
+    }
+    figures = {
+        search.name: [
+            (title, embed(figure), caption)
+            for title, (name, caption) in captions.items()
+            if (figure := getattr(search, name)) is not None
+        ]
+        for search in searches
+    }
+    return {
+        "searches": searches,
+        "label_figures": figures,
+        "points": labels.point_rows(run),
+        "against": labels.against_rows(run),
+        "strength_columns": labels.strength_columns(run),
+        "localization": run.metrics.get("test", {}).get("localization", {}),
+    }
 
 
 def _gallery(run: RunTables) -> list[tuple[Chapter, list[str]]]:
@@ -111,46 +143,3 @@ def _gallery(run: RunTables) -> list[tuple[Chapter, list[str]]]:
 def _thumbnail(cutout: Cutout) -> str:
     figure = gallery_plot(cutout.pixels, pixel_scale_arcsec=cutout.pixel_scale_arcsec)
     return embed(figure, kind="png")
-
-
-def _training_time(run: RunTables) -> str:
-    """Return the sentence that says how long training took; empty where the history does not say."""
-    if run.history is None or not len(run.history) or "seconds" not in run.history.colnames:
-        return ""
-    history = numeric(run.history)
-    seconds = float(np.nansum(history["seconds"]))
-    size, unit = next(
-        (size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= size or size == 1
-    )
-    trainings = len(rows_of_trainings(history))
-    several = f" of {trainings} trainings, a line each," if trainings > 1 else ""
-    return f"{len(run.history)} epochs{several} in {seconds / size:.1f} {unit}."
-
-
-def _rejects(table: Table | None) -> list[dict[str, str]]:
-    if table is None:
-        return []
-    return [{name: str(row[name]) for name in ("file", "stage", "reason")} for row in table[:MAX_REJECTS]]
-
-
-def _number(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.3f}"
-
-
-def _interval(score: Mapping[str, float | None] | None) -> str:
-    if score is None or score["value"] is None:
-        return UNKNOWN
-    if score["low"] is None:
-        return _number(score["value"])
-    return f"{_number(score['value'])} [{_number(score['low'])}, {_number(score['high'])}]"
-
-
-def _count(value: splits.Count) -> str:
-    if isinstance(value, tuple):
-        return f"{value[0]:,} to {value[1]:,}"
-    return UNKNOWN if value is None else f"{value:,}"
-
-
-def _percent(value: float) -> str:
-    """Return a place on a line of 0 to 1 as a coordinate on one of 0 to 100."""
-    return f"{100 * min(max(value, 0), 1):.1f}"

@@ -1,16 +1,19 @@
 """What the tables of a run folder say, as far as they are there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from astropy.table import Table
 
 from merkhet.bundle.spec import SPEC, read_spec
+from merkhet.config.array_experiment import ArrayExperiment
 from merkhet.config.bundle import BundleSpec
 from merkhet.config.experiment import Experiment
 from merkhet.io.tables import read_table
+from merkhet.report.event_metrics import check_event_metrics
+from merkhet.report.metrics import check_metrics
 from merkhet.train.run import Run
 
 SPLITS = ("test", "val")
@@ -65,8 +68,12 @@ class RunTables:
         ``{split: images worth a look}``; see :func:`merkhet.train.gallery.gallery_table`.
     rejects
         Columns ``file, stage, reason``.
+    stats
+        One row per image and epoch, of a run with ``train.stats``.
     folds
         Of a run with folds, each of them; ``metrics["test"]`` is then of the test rows of all.
+    baselines
+        Of a run on events, what each baseline says of the split that speaks for the model.
     """
 
     folder: Path
@@ -79,6 +86,8 @@ class RunTables:
     galleries: dict[str, Table]
     rejects: Table | None
     folds: tuple[Fold, ...] = ()
+    stats: Table | None = None
+    baselines: Mapping[str, Table] = field(default_factory=dict)
 
     @property
     def split(self) -> str | None:
@@ -105,7 +114,11 @@ def read_run(folder: Path) -> RunTables:
     run = Run(folder)
     experiment = run.read_experiment()
     metrics = run.read_metrics() if run.metrics.is_file() else {}
-    return RunTables(
+    if isinstance(experiment, ArrayExperiment):
+        check_event_metrics(metrics, source=run.metrics)
+    else:
+        check_metrics(metrics, classes=experiment.task.classes, source=run.metrics)
+    tables = RunTables(
         folder=folder,
         experiment=experiment,
         samples=_read_table(run.samples),
@@ -116,7 +129,12 @@ def read_run(folder: Path) -> RunTables:
         galleries=_of_splits({split: run.gallery(split) for split in SPLITS}),
         rejects=_read_table(run.rejects),
         folds=tuple(_read_fold(run, scores) for scores in metrics.get("folds", ())),
+        stats=_read_table(run.stats),
     )
+    if not isinstance(experiment, ArrayExperiment) or tables.split is None:
+        return tables
+    side = tables.split
+    return replace(tables, baselines={name: read_table(run.baseline(name, side)) for name in run.baseline_names(side)})
 
 
 def _read_fold(run: Run, scores: Mapping[str, Any]) -> Fold:

@@ -31,6 +31,11 @@ def data_rows(run: RunTables) -> list[DataRow]:
     return [row for row in rows if row.rows is not None or any(row.per_class)]
 
 
+def counted_classes(run: RunTables) -> tuple[str, ...]:
+    """Return the classes whose rows are counted; none for a detector that does not say of its objects."""
+    return run.experiment.task.classes if run.experiment.task.kind != "detect" or _objects(run) else ()
+
+
 def where_scored(run: RunTables) -> str:
     """Return how the scored rows are called, to stand behind an article or a comma."""
     if run.folds:
@@ -43,13 +48,20 @@ def _split_rows(run: RunTables) -> list[DataRow]:
     known = run.bundle.provenance.rows if run.bundle else {}
     result = run.metrics[run.split] if run.split else {}
     majority = result.get("baselines", {}).get("majority")
-    counts = majority["train_counts"] if majority else {}
+    counts = majority["train_counts"] if majority else _objects(run)
     rows = [DataRow("training", known.get("train"), _training_groups(run), [counts.get(name) for name in classes])]
     for split in reversed(SPLITS):
         scored = run.metrics.get(split, {})
         support = [scored["per_class"][name]["support"] if scored else None for name in classes]
         rows.append(DataRow(SPLIT_NAMES[split], scored.get("n", known.get(split)), scored.get("n_groups"), support))
     return rows
+
+
+def _objects(run: RunTables) -> Mapping[str, int]:
+    """Return the objects that a detector learned from, by kind: its rows are patches, of no class."""
+    if run.experiment.task.kind != "detect" or run.bundle is None:
+        return {}
+    return run.bundle.provenance.train_counts
 
 
 def _folded_rows(run: RunTables) -> list[DataRow]:

@@ -88,7 +88,12 @@ def calibration_error(run: RunTables) -> Mapping[str, float | None] | None:
     return None if _old_error("ece", result) else result["scores"].get("ece")
 
 
-BASELINES = {"majority": "the commonest class", "pixels": "pixel statistics", "metadata": "metadata columns"}
+BASELINES = {
+    "majority": "the commonest class",
+    "pixels": "pixel statistics",
+    "radio": "pixel and Fourier statistics of radio snapshots",
+    "metadata": "metadata columns",
+}
 
 
 def baseline_rows(run: RunTables) -> list[tuple[str, Mapping[str, Any]]]:
@@ -117,7 +122,10 @@ def remarks(run: RunTables) -> list[str]:
         found.append("There is no test split: these rows also chose the epoch that was kept, so the scores lean high.")
     if majority is None:
         found.append("The run holds no training counts, so no majority baseline stands beside the scores.")
-    rivals = {"the majority baseline": majority, "boosted trees on pixel statistics": result["baselines"].get("pixels")}
+    rivals = {
+        "the majority baseline": majority,
+        **{f"boosted trees on {BASELINES[name]}": result["baselines"].get(name) for name in ("pixels", "radio")},
+    }
     for name, rival in rivals.items():
         if rival and accuracy["low"] is not None and accuracy["low"] <= (rival["accuracy"]["value"] or 0):
             found.append(f"The accuracy's interval reaches {name}: these rows do not tell the two apart.")
@@ -178,13 +186,13 @@ def setup_rows(run: RunTables) -> list[tuple[str, str]]:
         ("Table", str(data.table) + (f", rows with {chosen}" if chosen else "")),
         ("Split", _split(run)),
         ("Input", f"{bands}; {shape}{scale}" + (f"; binned by {spec.bin}" if spec.bin > 1 else "")),
-        ("Normalization", _component(experiment.normalize)),
-        ("Augmentation", ", ".join(_component(step) for step in experiment.augment) or "none"),
-        ("Network", _component(experiment.model)),
-        ("Training", f"{_component(train.optimizer)}; {_component(train.schedule)}; batches of {train.batch_size}"),
+        ("Normalization", component(experiment.normalize)),
+        ("Augmentation", ", ".join(component(step) for step in experiment.augment) or "none"),
+        ("Network", component(experiment.model)),
+        ("Training", f"{component(train.optimizer)}; {component(train.schedule)}; batches of {train.batch_size}"),
     ]
     if experiment.ensemble != Ensemble():
-        rows.append(("Ensemble", _ensemble(experiment.ensemble)))
+        rows.append(("Ensemble", ensemble_text(experiment.ensemble)))
     return rows
 
 
@@ -197,7 +205,8 @@ def _split(run: RunTables) -> str:
     return f"{kind}; by groups of column {group}" if group else f"{kind}; row by row"
 
 
-def _ensemble(ensemble: Ensemble) -> str:
+def ensemble_text(ensemble: Ensemble) -> str:
+    """Return what an ensemble is made of."""
     turned = {"c4": "four quarter turns", "d4": "four quarter turns and their mirror images"}
     parts = [f"{ensemble.members} networks from different seeds"] if ensemble.members > 1 else []
     if ensemble.orientations != "none":
@@ -211,8 +220,13 @@ def _condition(value: Any) -> str:
     return ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
 
 
-def _component(config: Config) -> str:
-    """Return ``kind (key value, ...)`` of a schema."""
-    values = config.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
-    kind: str = getattr(config, "kind", "")
-    return kind + (f" ({', '.join(f'{key} {value}' for key, value in values.items())})" if values else "")
+def component(config: Config) -> str:
+    """Return ``kind (key value, ...)`` of a schema, and so of those in it."""
+    return _told(config.model_dump(mode="json", exclude_none=True))
+
+
+def _told(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    inner = ", ".join(f"{key} {_told(item)}" for key, item in value.items() if key != "kind")
+    return " ".join(part for part in (value.get("kind", ""), f"({inner})" if inner else "") if part)

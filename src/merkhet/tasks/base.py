@@ -111,6 +111,10 @@ class Task(nn.Module, ABC):
         """Return the task's schema with what outputs on validation rows decide filled in; None for nothing."""
         return None
 
+    def rate_factor(self, batch: Batch) -> float:
+        """Return what the learning rate of a batch is multiplied by."""
+        return 1.0
+
     def parameter_groups(self) -> Iterator[dict[str, Any]]:
         """Yield optimizer groups: norms and biases take no weight decay."""
         trained = [(name, p) for name, p in self.named_parameters() if p.requires_grad]

@@ -60,13 +60,14 @@ class ClassifyTask(Task):
         return Loss(self._weighted_mean(each, truth), {"accuracy": correct.float().mean()})
 
     def decode(self, out: Outputs, batch: Batch) -> Prediction:
-        """Return columns ``label, probability, category`` and ``p_<class>`` for every class."""
+        """Return columns ``label, probability, category``, ``p_<class>`` for every class, and derived probabilities."""
         probabilities = to_numpy(self.probabilities(out["logits"]))
         columns: dict[str, npt.NDArray[Any]] = {}
         columns["label"], columns["probability"] = self._name(probabilities)
         graded = probabilities[:, 1] if self.config.categories_of == "positive" else columns["probability"]
         columns["category"] = categorize(graded, self.config.categories, below=self.config.below)
         columns |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.config.classes)}
+        columns |= {name: self._derive(probabilities, of) for name, of in self.config.derived_columns.items()}
         return Prediction(columns)
 
     def combine(self, outputs: Sequence[Outputs]) -> Outputs:
@@ -95,19 +96,28 @@ class ClassifyTask(Task):
     def _name(self, probabilities: FloatArray) -> tuple[npt.NDArray[np.str_], FloatArray]:
         """Name each row and give the probability of that name.
 
-        Of several labels all that reach the threshold are named, joined by ``+``; the probability is then that of
-        the least sure decision.
+        Of several labels all that reach the threshold are named, joined by ``+`` unless their combination has a name
+        of its own; the probability is then that of the least sure decision.
         """
         classes = np.array(self.config.classes)
         if self.config.mode == "multilabel":
             chosen = probabilities >= self.config.threshold
-            names = ["+".join(classes[row]) or "none" for row in chosen]
-            return np.array(names, dtype=str), np.where(chosen, probabilities, 1 - probabilities).min(axis=1)
+            return self.config.name(chosen), np.where(chosen, probabilities, 1 - probabilities).min(axis=1)
         if self.config.mode == "binary":
             code = (probabilities[:, 1] >= self.config.threshold).astype(int)
         else:
             code = probabilities.argmax(axis=1)
         return classes[code], probabilities[np.arange(len(code)), code]
+
+    def _derive(self, probabilities: FloatArray, of: Sequence[str]) -> FloatArray:
+        """Return ``(B,)``: the probability that exactly these labels hold, or that one of these classes does."""
+        members = np.isin(self.config.classes, of)
+        exact = probabilities.astype(
+            np.float64
+        )  # so that all combinations together make one to the rounding of float32
+        if self.config.mode == "multilabel":
+            return np.asarray(np.where(members, exact, 1 - exact).prod(axis=1), dtype=np.float32)
+        return np.asarray(exact[:, members].sum(axis=1).clip(max=1), dtype=np.float32)
 
     def _weights(self) -> Tensor | None:
         return self.class_weights  # type: ignore[return-value]

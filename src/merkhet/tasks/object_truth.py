@@ -72,6 +72,13 @@ class ObjectTruth(Truth):
         start = np.searchsorted(place[known][by_image], np.arange(len(ids) + 1))
         return {"objects": Objects(values[known][by_image].astype(np.float32), start.astype(np.int64))}
 
+    def train_counts(self, table: Table) -> dict[str, int]:
+        """Return how many objects of each kind the training rows hold; those to be ignored are not counted."""
+        objects: Objects = self.targets(table)["objects"]  # type: ignore[assignment]
+        kinds = objects.values[:, -1].astype(np.int64)
+        counts = np.bincount(kinds[kinds != IGNORED], minlength=len(self.config.classes))
+        return {name: int(count) for name, count in zip(self.config.classes, counts, strict=True)}
+
     def headline(self, scores: dict[str, Any]) -> str:
         """Say where scores come from."""
         return "a detector is scored by scanning: merkhet scan, then merkhet evaluate CATALOG --truth TABLE"

@@ -1,5 +1,6 @@
 """What a task reads from the sample table, and how its answers are scored against that."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 from astropy.table import Table
 
 from merkhet.config.data import Columns
+from merkhet.config.scores import Scores
 from merkhet.data.dataset import TargetSource
 
 
@@ -50,6 +52,10 @@ class Truth:
         """Return the columns that stand for the truth in a table of predictions."""
         return {}
 
+    def strength_columns(self, table: Table) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of a table of predictions that say how strong what is to be found is, if that is known."""
+        return {}
+
     def resolve(self, table: Table) -> Any:
         """Return the task's schema with what the training rows decide filled in."""
         return self.config
@@ -76,6 +82,25 @@ class Truth:
 
     def score_baseline(self, predictions: Table, *, seed: int) -> dict[str, Any]:
         """Score a table that :meth:`baseline` gave, on the resamplings of :meth:`score`."""
+        return {}
+
+    def score_labels(
+        self,
+        predictions: Table,
+        *,
+        settings: Scores,
+        thresholds: Mapping[str, Any] | None,
+        seed: int,
+        baseline: bool = False,
+    ) -> dict[str, Any]:
+        """Score each thing that is searched for by itself.
+
+        ``thresholds`` were chosen on other rows; ``baseline`` says whose predictions these are.
+        """
+        return {}
+
+    def compare(self, predictions: Table, baselines: Mapping[str, Table], *, seed: int) -> dict[str, Any]:
+        """Set the predictions beside the best of the tables that :meth:`baseline` gave."""
         return {}
 
     def headline(self, scores: dict[str, Any]) -> str:

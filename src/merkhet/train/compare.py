@@ -3,8 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from astropy.table import Table
+
+from merkhet.config.array_tasks import ArrayEvents
 from merkhet.config.tasks import need_classifier
 from merkhet.errors import ConfigError, InputError
+from merkhet.evaluate.cherenkov.scores import compare_events
 from merkhet.evaluate.paired import paired_bootstrap
 from merkhet.io.tables import read_table
 from merkhet.train.run import Run
@@ -16,7 +21,8 @@ def compare_runs(first: str | Path, second: str | Path, *, side: str = "test") -
     Returns
     -------
     dict
-        See :func:`merkhet.evaluate.paired.paired_bootstrap`; differences are first minus second.
+        See :func:`merkhet.evaluate.paired.paired_bootstrap`, or of events
+        :func:`merkhet.evaluate.cherenkov.scores.compare_events`; differences are first minus second.
 
     Raises
     ------
@@ -34,5 +40,18 @@ def compare_runs(first: str | Path, second: str | Path, *, side: str = "test") -
         if not run.predictions(side).is_file():
             raise InputError(run.folder, f"no {run.predictions(side).name}", action="Train or evaluate the run first")
         tables.append(read_table(run.predictions(side)))
+    if isinstance(tasks[0], ArrayEvents):
+        return _compare_event_tables(*tables, task=tasks[0], second=Path(second))
     task = need_classifier(tasks[0], to="be compared by rows")
     return paired_bootstrap(*tables, mode=task.mode, classes=task.classes, threshold=task.threshold)
+
+
+def _compare_event_tables(first: Table, second_table: Table, *, task: ArrayEvents, second: Path) -> dict[str, Any]:
+    if not np.array_equal(np.asarray(first["id"]).astype(str), np.asarray(second_table["id"]).astype(str)):
+        raise InputError(
+            second,
+            "answers for other events, or in another order",
+            expected="two runs that were tested on the same events",
+            action="Give both the same data, seed and split, or score both with --table",
+        )
+    return compare_events(first, second_table, signal=task.signal, seed=0)

@@ -107,7 +107,7 @@ class Engine(LightningModule):  # type: ignore[misc]
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate of this step."""
-        rate = self.rate
+        rate = self.rate * self.task.rate_factor(batch)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 

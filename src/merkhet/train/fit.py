@@ -13,25 +13,32 @@ from safetensors.torch import load_file
 
 from merkhet import __version__
 from merkhet.bundle.store import Bundle, check_ensemble, join, load_bundle, save_bundle
+from merkhet.config.array_experiment import ArrayBundleSpec, ArrayExperiment
 from merkhet.config.bundle import BundleSpec, Provenance
+from merkhet.config.data import ReadSpec
 from merkhet.config.experiment import Experiment
+from merkhet.config.tasks import Classify
 from merkhet.config.training import Train
 from merkhet.data.samples import SampleTable
 from merkhet.data.split import SIDES
-from merkhet.errors import DependencyError, InputError
+from merkhet.errors import ConfigError, DependencyError, InputError
 from merkhet.io.atomic import prepare_folder
+from merkhet.io.image_lists import NOTES
 from merkhet.io.rejects import write_rejects
 from merkhet.io.tables import write_table
 from merkhet.tasks.apply import choose_device
 from merkhet.tasks.base import Task
 from merkhet.terminal import progress
-from merkhet.train.assess import assess, calibrate
+from merkhet.train.assess import calibrate
 from merkhet.train.engine import explain_broken_import
+from merkhet.train.event_scores import score_any
+from merkhet.train.events import PreparedEvents, find_any, prepare_any
 from merkhet.train.history import write_histories
-from merkhet.train.prepare import Prepared, adopt, find_samples, prepare, starting_task, with_absolute_paths
+from merkhet.train.prepare import Prepared, adopt, data_paths, starting_task, with_absolute_paths
 from merkhet.train.reference import make_reference, remarks
 from merkhet.train.resume import check_resumable
 from merkhet.train.run import Run
+from merkhet.train.statistics import join_statistics
 from merkhet.train.trainer import is_main_process, train
 
 with explain_broken_import():
@@ -87,29 +94,33 @@ def open_run(
     """Make the run folder and find the samples; what cannot be used is written to the run's rejects."""
     experiment = adopt(with_absolute_paths(experiment))
     _check_tensorboard(experiment.train)
+    _check_stats(experiment)
     if not resume and is_main_process():
         finetune = experiment.train.finetune
-        inputs = (experiment.data.table, experiment.data.root, finetune.bundle if finetune else None)
+        inputs = (*data_paths(experiment), finetune.bundle if finetune else None)
         prepare_folder(run.folder, marker=run.experiment_file.name, overwrite=overwrite, inputs=inputs)
     elif resume and not run.is_new:
         run.read_experiment()  # or say that this is no run
     with progress(console if is_main_process() else None, "reading images") as callback:
-        experiment, samples = find_samples(experiment, workers=workers, progress=callback)
+        experiment, samples = find_any(experiment, workers=workers, progress=callback)
+    if console is not None and is_main_process():
+        for note in samples.table.meta.get(NOTES, ()):
+            console.print(note, highlight=False)
     if is_main_process():
         write_rejects(samples.rejects, run.rejects)
-    samples.check_rejects(experiment.data.max_reject_fraction)
+    samples.check_rejects(1.0 if isinstance(experiment, ArrayExperiment) else experiment.data.max_reject_fraction)
     return experiment, samples
 
 
 def fit_samples(experiment: Experiment, samples: SampleTable, run: Run, *, console: Console | None) -> Run:
     """Train on the samples of :func:`open_run`, from where the run stands."""
-    prepared = prepare(experiment, samples)
+    prepared = prepare_any(experiment, samples)
     check_ensemble(starting_task(prepared.experiment), experiment.ensemble, spec=experiment.input)
     if run.experiment_file.is_file():
         check_resumable(prepared, run, run.read_experiment())
     elif is_main_process():
         record_data(prepared, run)
-    if console is not None and is_main_process():
+    if console is not None and is_main_process() and not isinstance(prepared, PreparedEvents):
         for line in remarks(prepared):
             console.print(line, highlight=False)
     epochs = _train_members(prepared, run, console=console if is_main_process() else None)
@@ -117,7 +128,7 @@ def fit_samples(experiment: Experiment, samples: SampleTable, run: Run, *, conso
         device = choose_device("cpu" if experiment.train.accelerator == "cpu" else "auto")
         bundle = _write_bundle(prepared, run, epochs=epochs, device=device)
         with progress(console, "scoring") as callback:
-            assess(bundle, prepared, run, device=device, progress=callback)
+            score_any(bundle, prepared, run, device=device, progress=callback)
     return run
 
 
@@ -128,6 +139,13 @@ def record_data(prepared: Prepared, run: Run) -> None:
     table.meta = {"fingerprint": prepared.fingerprint()}
     write_table(table, run.samples, overwrite=True)
     run.write_experiment(prepared.experiment)
+
+
+def _check_stats(experiment: Experiment) -> None:
+    if experiment.train.stats and not isinstance(experiment.task, Classify):
+        raise ConfigError(
+            f"train.stats: statistics of images need task.kind=classify; this experiment has {experiment.task.kind}"
+        )
 
 
 def _check_tensorboard(config: Train) -> None:
@@ -143,6 +161,10 @@ def _train_members(prepared: Prepared, run: Run, *, console: Console | None) -> 
         if console is not None and len(members) > 1:
             console.print(f"member {number + 1} of {len(members)}", highlight=False)
         epochs.append(train(prepared, member, member=number, console=console))
+    if is_main_process() and all(member.stats_parts() for member in members):
+        parts = {number + 1: join_statistics(member) for number, member in enumerate(members)}
+        if len(members) > 1:
+            write_histories(parts, run.stats, by="member")
     if len(members) > 1 and is_main_process():
         write_histories({number + 1: member.history for number, member in enumerate(members)}, run.history, by="member")
     return epochs
@@ -161,7 +183,8 @@ def _trained(prepared: Prepared, run: Run) -> Task:
 def _write_bundle(prepared: Prepared, run: Run, *, epochs: list[int], device: torch.device) -> Bundle:
     experiment, finetune = prepared.experiment, prepared.experiment.train.finetune
     task = _trained(prepared, run).to(device)
-    reference, tensors = make_reference(task, prepared, device=device)
+    images = not isinstance(prepared, PreparedEvents)
+    reference, tensors = make_reference(task, prepared, device=device) if images else (None, {})
     provenance = Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         merkhet=__version__,
@@ -181,9 +204,10 @@ def _write_bundle(prepared: Prepared, run: Run, *, epochs: list[int], device: to
         finetuned_from=load_bundle(finetune.bundle).spec.hash if finetune else "",
         experiment=experiment.model_dump(mode="json"),
     )
-    spec = BundleSpec(
+    schema = BundleSpec if images else ArrayBundleSpec
+    spec = schema(
         input=experiment.input,
-        read=experiment.data.read,
+        read=experiment.data.read if images else ReadSpec(),
         normalize=experiment.normalize,
         model=experiment.model,
         task=calibrate(task, prepared, device=device),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from merkhet.config.array_experiment import ArrayExperiment
 from merkhet.config.data import Split
 from merkhet.config.experiment import Experiment
 from merkhet.config.load import validate
@@ -45,7 +46,8 @@ def fit_folds(
     InputError
         See :func:`merkhet.train.fit.fit`.
     """
-    need_classifier(experiment.task, to="be scored in folds")
+    if not isinstance(experiment, ArrayExperiment):
+        need_classifier(experiment.task, to="be scored in folds")
     run, experiment = Run(Path(out)), _with_folds(experiment, folds)
     _refuse_plain_run(run, resume=resume)
     experiment, samples = open_run(

@@ -67,11 +67,16 @@ def _choose(predictions: Table, task: Classify) -> Table:
 
 def _pixels(prepared: Prepared, rows: Rows) -> tuple[FloatArray, int]:
     """Return ``(n, y, x)`` pixels, and how many pixels of the file a side of each of them covers."""
-    data, spec = prepared.experiment.data, prepared.experiment.input
-    image = prepared.dataset.pixels.fetch(rows, spec.model_copy(update={"bin": 1}))
-    height, width = image.shape[-2:]
+    data, spec, dataset = prepared.experiment.data, prepared.experiment.input, prepared.dataset
+    shape = tuple(dataset.shapes[rows].min(axis=0).tolist())
+    if spec.fit == "any":
+        spec = spec.model_copy(update={"fit": "center", "shape": shape})  # of larger images the middle
+    height, width = shape[-2:]
     block = min(max(1, -(-max(height, width) // LARGEST_SIDE)), height, width)
-    image = conform(image, spec.model_copy(update={"bin": block, "bin_mode": "mean"}), where=data.table)
+    whole, blocks = (spec.model_copy(update={"bin": n, "bin_mode": "mean"}) for n in (1, block))
+    # One after another: whole, they may be large.
+    images = [conform(dataset.pixels.fetch(rows[k : k + 1], whole), blocks, where=data.table) for k in range(len(rows))]
+    image = np.concatenate(images)
     band = image[:, 0]
     return (band if spec.dims == 2 else _mean_along_depth(band)), block
 

@@ -1,8 +1,9 @@
 """From an experiment to samples with their sides, a dataset and a task that is ready to learn."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,22 @@ from astropy.table import Table
 
 from merkhet.bundle.spec import is_packaged
 from merkhet.bundle.store import build_task, load_bundle
+from merkhet.config.array_experiment import ArrayBundleSpec, ArrayExperiment
 from merkhet.config.base import locate
-from merkhet.config.data import Negatives
+from merkhet.config.data import Columns, Data, Negatives
+from merkhet.config.events import EventData
 from merkhet.config.experiment import Experiment
 from merkhet.config.training import FineTune
 from merkhet.data.arrays import FloatArray, Rows
 from merkhet.data.dataset import SampleDataset
+from merkhet.data.loader import InOrder, make_loader
 from merkhet.data.measured import PREFIX
 from merkhet.data.negatives import add_negatives, label_positives
+from merkhet.data.sample import Batch
 from merkhet.data.samples import (
     SampleTable,
     load_samples,
+    reject_broken_lines,
     reject_without_group,
     resolve_input,
     sample_groups,
@@ -60,6 +66,10 @@ class Prepared:
         """Return the rows of one side."""
         return self.samples.table[self.sides == side]
 
+    def in_order(self, rows: Rows) -> Iterable[Batch]:
+        """Return batches of the given rows, each once."""
+        return make_loader(self.dataset, rows, InOrder(len(rows), batch_size=self.experiment.train.batch_size))
+
     def fingerprint(self) -> str:
         """Return a digest of ids, pixels, labels and sides: the same data give the same digest anywhere."""
         digest = hashlib.sha256()
@@ -75,9 +85,11 @@ class Prepared:
 
 
 def find_samples(
-    experiment: Experiment, *, workers: int = 1, progress: Progress | None = None
+    experiment: Experiment, *, one_shape: bool = True, workers: int = 1, progress: Progress | None = None
 ) -> tuple[Experiment, SampleTable]:
     """List the samples of an experiment and reject those without a usable label, shape or unit.
+
+    ``one_shape`` is False where ``input.fit: any`` may have them as they are: nothing is trained on them.
 
     The experiment comes back with what the samples decide: shape, units and scale of the input, how a pack was read.
     """
@@ -86,23 +98,36 @@ def find_samples(
     samples = load_samples(data, experiment.input, needed=needed, workers=workers, progress=progress)
     if data.negatives is not None:
         samples = label_positives(samples, data.columns, classes=experiment.task.classes)
+    samples = reject_broken_lines(samples)
     bad, reasons = truth.unusable(samples.table)
     samples = reject_without_group(samples.reject(bad, reasons, stage="label"), experiment.data.columns)
-    spec, samples = resolve_input(experiment.input, samples)
+    spec, samples = resolve_input(experiment.input, samples, one_shape=one_shape)
     data = data.model_copy(update={"read": samples.read})
     return experiment.model_copy(update={"input": spec, "data": data}), samples
 
 
 def with_absolute_paths(experiment: Experiment) -> Experiment:
     """Return the experiment with paths that hold from any folder."""
-    data, train = experiment.data, experiment.train
-    data = data.model_copy(
-        update={"table": data.table.absolute(), "root": None if data.root is None else data.root.absolute()}
-    )
+    data: Data | EventData
+    train = experiment.train
+    if isinstance(experiment, ArrayExperiment):
+        files = tuple(path.absolute() for path in experiment.data.files)
+        cameras = {name: path.absolute() for name, path in experiment.data.cameras.items()}
+        data = experiment.data.model_copy(update={"files": files, "cameras": cameras})
+    else:
+        table, root = experiment.data.table.absolute(), experiment.data.root
+        data = experiment.data.model_copy(update={"table": table, "root": None if root is None else root.absolute()})
     if train.finetune is not None and not is_packaged(train.finetune.bundle):
         finetune = train.finetune.model_copy(update={"bundle": train.finetune.bundle.absolute()})
         train = train.model_copy(update={"finetune": finetune})
     return experiment.model_copy(update={"data": data, "train": train})
+
+
+def data_paths(experiment: Experiment) -> tuple[Path | None, ...]:
+    """Return what an experiment reads, which no output may replace."""
+    if isinstance(experiment, ArrayExperiment):
+        return experiment.data.files
+    return experiment.data.table, experiment.data.root
 
 
 def prepare(experiment: Experiment, samples: SampleTable) -> Prepared:
@@ -116,7 +141,7 @@ def prepare(experiment: Experiment, samples: SampleTable) -> Prepared:
     columns = experiment.data.columns
     truth = make_truth(experiment)
     groups, strata = sample_groups(samples.table, columns), truth.strata(samples.table)
-    sides = _divide(experiment, samples.table, groups, strata)
+    sides = divide(experiment, samples.table, groups, strata)
     if experiment.data.negatives is not None:
         experiment, samples, sides = _with_negatives(experiment, experiment.data.negatives, samples, sides)
         groups, strata = sample_groups(samples.table, columns), truth.strata(samples.table)
@@ -147,23 +172,33 @@ def _with_negatives(
 
 def make_truth(experiment: Experiment) -> Truth:
     """Return what the experiment's task reads from the table."""
-    truth: Truth = locate(experiment.task).truth(experiment.task, experiment.data.columns)
+    columns = Columns() if isinstance(experiment, ArrayExperiment) else experiment.data.columns
+    truth: Truth = locate(experiment.task).truth(experiment.task, columns)
     return truth
 
 
-def _divide(
-    experiment: Experiment, table: Table, groups: npt.NDArray[np.str_], strata: npt.NDArray[np.str_] | None
+def divide(
+    experiment: Experiment, table: Table, groups: npt.NDArray[Any], strata: npt.NDArray[np.str_] | None
 ) -> npt.NDArray[np.str_]:
+    """Return the side of each row, by the split of the experiment.
+
+    Raises
+    ------
+    ConfigError
+        There are more folds than the rows can fill, or no column says the sides.
+    """
     split = experiment.split
     if split.kind != "column":
-        divide = split_random if split.kind == "random" else split_fold
+        draw = split_random if split.kind == "random" else split_fold
         seed = experiment.seed if split.seed is None else split.seed
-        sides = divide(groups, strata if split.stratify else None, split, seed=seed)
+        sides = draw(groups, strata if split.stratify else None, split, seed=seed)
         if split.kind == "fold" and not (sides == "test").any():
             raise ConfigError(
                 f"split.folds: {split.folds} folds are too many for {len(table)} rows; one has no test row"
             )
         return sides
+    if isinstance(experiment, ArrayExperiment):
+        raise ConfigError("split.kind=column: events have no such column; take random or fold")
     if experiment.data.columns.split is None:
         raise ConfigError("split.kind=column needs data.columns.split, the column that says train, val or test")
     return np.asarray(table[experiment.data.columns.split]).astype(str)
@@ -197,12 +232,16 @@ def adopt(experiment: Experiment) -> Experiment:
     Raises
     ------
     ConfigError
-        The experiment names another architecture or normalization, or other bands.
+        The experiment names another architecture or normalization, other bands, or takes other data.
     """
     finetune = experiment.train.finetune
     if finetune is None:
         return experiment
     spec = load_bundle(finetune.bundle).spec
+    if isinstance(experiment, ArrayExperiment) != isinstance(spec, ArrayBundleSpec):
+        raise ConfigError(
+            f"input: {finetune.bundle} and this experiment differ: one takes images, the other telescopes"
+        )
     for name in ("model", "normalize"):
         mine, theirs = getattr(experiment, name), getattr(spec, name)
         given = mine.model_dump(include=mine.model_fields_set)
@@ -211,6 +250,8 @@ def adopt(experiment: Experiment) -> Experiment:
                 f"{name}: differs from the one in {finetune.bundle}; leave it out ({name}= on the command line) "
                 "to take that one over, or train from nothing (train.finetune=)"
             )
+    if isinstance(experiment, ArrayExperiment):
+        return experiment.model_copy(update={"model": spec.model, "normalize": spec.normalize})
     if (experiment.input.channels, experiment.input.dims) != (spec.input.channels, spec.input.dims):
         raise ConfigError(
             f"input: {experiment.input.channels} bands, dims {experiment.input.dims}; {finetune.bundle} takes "

@@ -6,12 +6,13 @@ from typing import Any
 from merkhet.config.experiment import Experiment
 from merkhet.errors import InputError
 from merkhet.io.tables import read_table
-from merkhet.train.prepare import Prepared
+from merkhet.train.prepare import Prepared, data_paths
 from merkhet.train.run import Run
 
 FREE = {
-    f"train.{name}" for name in ("epochs", "workers", "devices", "num_nodes", "strategy", "accelerator", "tensorboard")
-} | {"name", "description", "data.table", "data.root", "data.max_reject_fraction"}
+    f"train.{name}"
+    for name in ("epochs", "workers", "devices", "num_nodes", "strategy", "accelerator", "tensorboard", "stats")
+} | {"name", "description", "data.table", "data.root", "data.files", "data.max_reject_fraction"}
 """Keys that may change: how long and where a run goes on, and where its data lie."""
 
 
@@ -33,7 +34,7 @@ def check_resumable(prepared: Prepared, run: Run, saved: Experiment) -> None:
             )
     if read_table(run.samples).meta.get("fingerprint") != prepared.fingerprint():
         raise InputError(
-            prepared.experiment.data.table,
+            data_paths(prepared.experiment)[0] or run.folder,
             "rows, pixels, labels or sides are not those that the run was started with",
             action="Restore the data, or train into a new folder",
         )

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
+from merkhet.config.array_experiment import validate_experiment
 from merkhet.config.experiment import Experiment
-from merkhet.config.load import read_yaml, validate
+from merkhet.config.load import read_yaml
 from merkhet.errors import InputError
 from merkhet.io.atomic import write_text
 
@@ -38,6 +39,19 @@ class Run:
     def history(self) -> Path:
         """One row per epoch."""
         return self.folder / "history.csv"
+
+    @property
+    def stats(self) -> Path:
+        """One row per image and epoch, with ``train.stats``."""
+        return self.folder / "stats.parquet"
+
+    def stats_part(self, epoch: int, rank: int) -> Path:
+        """Return where a process of a training keeps the statistics of one epoch."""
+        return self.folder / "stats" / f"{epoch:05d}_{rank}.parquet"
+
+    def stats_parts(self) -> list[Path]:
+        """Return the statistics of the epochs so far, in order."""
+        return sorted(self.stats_part(0, 0).parent.glob("*.parquet"))
 
     @property
     def rejects(self) -> Path:
@@ -70,6 +84,15 @@ class Run:
     def baseline(self, name: str, side: str) -> Path:
         """Return the answers of a baseline for one side of the split, laid out like the predictions."""
         return self.folder / "baselines" / f"{name}_{side}.parquet"
+
+    def lesson(self, name: str) -> Path:
+        """Return what a baseline learned from: its columns for the training rows, and their labels."""
+        return self.folder / "baselines" / f"{name}_lesson.parquet"
+
+    @property
+    def lessons(self) -> list[str]:
+        """The baselines whose lessons are kept."""
+        return sorted(path.stem.removesuffix("_lesson") for path in self.lesson("*").parent.glob("*_lesson.parquet"))
 
     def baseline_names(self, side: str) -> list[str]:
         """Return the baselines that answered for one side."""
@@ -112,7 +135,7 @@ class Run:
         """
         if not self.experiment_file.is_file():
             raise InputError(self.folder, "holds no experiment.yaml", expected="a run folder made by merkhet train")
-        return validate(Experiment, read_yaml(self.experiment_file), source=self.experiment_file)
+        return validate_experiment(read_yaml(self.experiment_file), source=self.experiment_file)
 
     def read_metrics(self) -> dict[str, Any]:
         """Load the scores.

@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from merkhet.data.loader import InOrder, TrainSampler, make_loader
 from merkhet.errors import ConfigError, InputError, Interrupted
 from merkhet.io.reading import first_line
 from merkhet.train.engine import Engine, explain_broken_import, quiet_lightning
+from merkhet.train.events import PreparedEvents, ordered_loader, train_loader
 from merkhet.train.prepare import Prepared, starting_task
 from merkhet.train.run import Run
 
@@ -26,6 +27,8 @@ with explain_broken_import():
     from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
     from merkhet.train.callbacks import AtomicCheckpointIO, EpochEnd, TerminalProgress
+    from merkhet.train.statistics import Statistics
+    from merkhet.train.whole_training import WholeTraining
 
 
 def is_main_process() -> bool:
@@ -49,9 +52,12 @@ def train(prepared: Prepared, run: Run, *, member: int, console: Console | None)
     torch.manual_seed(seed)
     engine = Engine(starting_task(experiment, member=member), experiment.train, seed=seed)
     epoch_end = EpochEnd(run, experiment.train)
+    callbacks = [epoch_end, *([Statistics(prepared, run)] if experiment.train.stats else [])]
+    if experiment.train.evaluate_training_every:
+        callbacks.append(WholeTraining(prepared, every=experiment.train.evaluate_training_every))
     with quiet_lightning(), _interrupts(run):
         try:
-            trainer = _make_trainer(experiment.train, run, epoch_end, console)
+            trainer = _make_trainer(experiment.train, run, callbacks, console)
         except Exception as error:  # Lightning answers devices that are not there with nearly any exception
             reason = str(error).splitlines()[0]
             raise ConfigError(f"train: accelerator, devices, strategy or precision cannot be used: {reason}") from error
@@ -85,6 +91,9 @@ class _Loaders(LightningDataModule):  # type: ignore[misc]
     def train_dataloader(self) -> Any:
         """Return augmented batches of training rows."""
         prepared, config, experiment = self._prepared, self._config, self._prepared.experiment
+        if isinstance(prepared, PreparedEvents):
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+            return train_loader(prepared, seed=self._seed, rank=rank, world=world)
         rows = prepared.rows("train")
         strata = prepared.truth.strata(prepared.table("train")) if config.sampling == "balanced" else None
         sampler = TrainSampler(
@@ -103,14 +112,17 @@ class _Loaders(LightningDataModule):  # type: ignore[misc]
         """Return validation rows in order."""
         rows = self._prepared.rows("val")
         trainer = self.trainer
+        if isinstance(self._prepared, PreparedEvents):
+            places = {"rank": trainer.global_rank, "world": trainer.world_size, "workers": self._config.workers}
+            return ordered_loader(self._prepared.dataset, rows, batch_size=self._config.batch_size, **places)
         sampler = InOrder(
             len(rows), batch_size=self._config.batch_size, rank=trainer.global_rank, world=trainer.world_size
         )
         return make_loader(self._prepared.dataset, rows, sampler, workers=self._config.workers)
 
 
-def _make_trainer(config: Train, run: Run, epoch_end: EpochEnd, console: Console | None) -> Trainer:
-    callbacks: list[Callback] = [epoch_end]
+def _make_trainer(config: Train, run: Run, callbacks: Sequence[Callback], console: Console | None) -> Trainer:
+    callbacks = list(callbacks)
     if config.early_stopping_patience:
         callbacks.append(
             EarlyStopping(

@@ -1,0 +1,58 @@
+"""Normal distributions whose width is learned with their mean, and what makes such widths true."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+CONTAINMENT = 0.6827
+"""Share of the truth that lies within an uncertainty."""
+
+RADIUS = {1: 1.0, 2: float(np.sqrt(-2 * np.log(1 - CONTAINMENT)))}
+"""How many standard deviations hold that share, of a normal distribution in one dimension or on a plane."""
+
+LOG_VARIANCE = (-12.0, 8.0)
+"""Range of the logarithm of a variance in a loss: beyond it, a single row would decide alone."""
+
+FEWEST = 20
+"""Rows that a width is fitted on at least; with fewer it stays what it was."""
+
+
+def gaussian_loss(difference: Tensor, log_variance: Tensor, *, rows: Tensor, beta: float) -> Tensor:
+    """Return the mean negative logarithm of a normal likelihood, but for a constant.
+
+    Each row is weighted by its variance to the power ``beta``, which is not learned from: so rows that are hard do
+    not fall out of the training (Seitzer et al. 2022, arXiv:2203.09168, equation 5).
+
+    Parameters
+    ----------
+    difference
+        ``(B, D)``: what was found less the truth.
+    log_variance
+        ``(B,)``: logarithm of the variance in each of the D directions.
+    rows
+        bool ``(B,)``: which rows count; without any the loss is 0.
+    """
+    # A row that does not count may have no truth: NaN times 0 would be NaN in the gradient.
+    difference = torch.where(rows[:, None], difference, 0.0)
+    log_variance = log_variance.clamp(*LOG_VARIANCE)
+    square = difference.square().sum(dim=1)
+    each = 0.5 * (square * torch.exp(-log_variance) + difference.shape[1] * log_variance)
+    weight = torch.exp(beta * log_variance).detach() * rows
+    return (each * weight).sum() / rows.sum().clamp(min=1)
+
+
+def fit_width(difference: npt.NDArray[np.floating], sigma: npt.NDArray[np.floating]) -> float:
+    """Return what standard deviations are multiplied by, so that the share :data:`CONTAINMENT` lies within.
+
+    Parameters
+    ----------
+    difference
+        ``(n, D)``: what was found less the truth; D is 1 or 2.
+    sigma
+        ``(n,)``: standard deviation in each direction.
+    """
+    if len(difference) < FEWEST:
+        return 1.0
+    distance = np.linalg.norm(difference, axis=1) / sigma
+    return float(np.quantile(distance, CONTAINMENT) / RADIUS[difference.shape[1]])
