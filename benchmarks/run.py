@@ -20,6 +20,7 @@ SCRIPTS = (
     "predict_memory.py",
     "radio_quality.py",
     "camera_mapping.py",
+    "cherenkov_reading.py",
     "help_time.py",
 )
 

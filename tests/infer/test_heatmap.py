@@ -6,6 +6,7 @@ import torch
 from astropy.io import fits
 from astropy.wcs import WCS
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from torch import nn
 
 import merkhet
@@ -14,7 +15,7 @@ from merkhet.config.inputs import InputSpec
 from merkhet.config.normalize import NoiseUnits as NoiseUnitsSchema
 from merkhet.config.tasks import Classify
 from merkhet.errors import ConfigError, InputError, OutputError
-from merkhet.infer.heatmap import HeatMapFolder, heat_maps, image_stem
+from merkhet.infer.heatmap import HeatMapFolder, heat_maps, image_stem, local_power
 from merkhet.models.normalize import NoiseUnits
 from merkhet.tasks.classify import ClassifyTask
 from tests.bundle.bundles import make_bundle
@@ -72,13 +73,31 @@ def test_evidence_lies_where_the_network_looks_and_peaks_at_the_probability():
         assert heat[:, 120 - x].max() < 0.01 * heat.max()
 
 
-def test_evidence_is_smoothed_by_a_gaussian():
-    image = np.zeros((160, 240))
-    image[80, 60] = 6.0
-    heat = maps_of(image)["left"][81]  # 81.5 and 61.5 are the middle of its block
-    half = np.interp(61.5 + 12 * np.sqrt(2 * np.log(2)), np.arange(240), heat)
-    # 4 x 4 blocks and linear interpolation make a Gaussian of sigma 12 a little wider.
-    assert half == pytest.approx(0.5 * heat.max(), rel=0.1)
+@pytest.mark.parametrize(("side", "sigma"), [(96, 4), (600, 20)])
+def test_evidence_is_smoothed_by_a_gaussian(side, sigma):
+    image = np.zeros((side, 2 * side))
+    image[side // 2, side // 2] = 6.0
+    heat = maps_of(image)["left"]
+    row = heat[np.unravel_index(heat.argmax(), heat.shape)[0]]
+    weight = row / row.sum()
+    x = np.arange(2 * side)
+    middle = (weight * x).sum()
+    assert middle == pytest.approx(side // 2, abs=2)
+    assert np.sqrt((weight * (x - middle) ** 2).sum()) == pytest.approx(sigma, rel=0.05)
+
+
+def test_local_power_is_that_of_what_speaks_for_the_label(rng):
+    y, x = np.mgrid[:256, :256]
+    pattern = np.cos(2 * np.pi * (0.1 * x + 0.05 * y)) * (x < 128)
+    other = np.cos(2 * np.pi * (0.03 * x - 0.2 * y)) * (y < 128)
+    signal = torch.from_numpy((pattern + 2 * other + 0.5 * rng.normal(size=x.shape)).astype(np.float32))[None, None]
+    power = local_power(signal, torch.from_numpy(pattern.astype(np.float32))[None, None])
+    local = gaussian_filter(power[0, 0].numpy(), 10)
+    # The gradient is zero where there is nothing of the pattern, and pixels without one are ignored.
+    assert local[:, 20:108].min() > 5 * local[:, 148:236].max()
+    everywhere = local_power(signal, torch.from_numpy(pattern.astype(np.float32) + 1e-6)[None, None])
+    local = gaussian_filter(everywhere[0, 0].numpy(), 10)
+    assert np.median(local[:, 20:108]) > 5 * np.median(local[:, 148:236])
 
 
 def test_invalid_pixels_have_no_heat_and_spoil_none():

@@ -5,10 +5,94 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from merkhet.cli.output import QUIET_DEFAULT, Output
 from merkhet.errors import ConfigError
+
+_COUNTS = ("n", "tiles", "observations", "events")
+_UNITS = {"size": "size_px", "exposure": "exposure_s", "overlap": "overlap_arcmin"}
+
+
+@Parameter(name="*", group=Group("X-ray halos", sort_key=1))
+@dataclass(frozen=True)
+class HaloOptions:
+    """What goes with halo_cutouts (exposure alone) and halo_survey.
+
+    Parameters
+    ----------
+    tiles
+        Number of tiles of halo_survey; 1 where absent.
+    exposure
+        Seconds of exposure at the ecliptic equator; 120 where absent.
+    crowding
+        Number of halos, rings and confusers over that of the sky; 1 where absent.
+    overlap
+        Arcminutes of sky that neighboring tiles share, a tenth of a tile at most; 20 where absent.
+    """
+
+    tiles: int | None = None
+    exposure: float | None = None
+    crowding: float | None = None
+    overlap: float | None = None
+
+
+@Parameter(name="*", group=Group("Radio snapshots", sort_key=2))
+@dataclass(frozen=True)
+class SnapshotOptions:
+    """What goes with radio_snapshots.
+
+    Parameters
+    ----------
+    observations
+        Number of observations; 100 where absent. Each gives XX and YY of its sub-bands.
+    array
+        Array, which sets the side of a pixel; phase1 where absent.
+    subbands
+        Sub-bands of an observation, 1 to 4; 4 where absent.
+    robust
+        Robustness of the weights, -2 to 2; -1 where absent.
+    prevalence
+        Share of images with either artifact; 0.5 where absent. In a survey it is 0.01 to 0.03.
+    strength
+        Least and largest rms of an artifact over that of the noise; 0.1 5 where absent.
+    truth
+        Write the artifacts alone, too.
+    workers
+        Processes; 1 where absent.
+    """
+
+    observations: int | None = None
+    array: Literal["compact", "phase1", "extended"] | None = None
+    subbands: int | None = None
+    robust: float | None = None
+    prevalence: float | None = None
+    strength: tuple[float, float] | None = None
+    truth: Annotated[bool | None, Parameter(negative="")] = None
+    workers: int | None = None
+
+
+@Parameter(name="*", group=Group("Cherenkov events", sort_key=3))
+@dataclass(frozen=True)
+class ShowerOptions:
+    """What goes with cherenkov.
+
+    Parameters
+    ----------
+    events
+        Number of recorded events; 1000 where absent.
+    cameras
+        Folder with tables of real cameras, such as LSTCam.camgeom.fits; built-in ones where absent.
+    gammas
+        Whether gammas come from the whole field, as the other particles, or from one direction; diffuse where absent.
+    """
+
+    events: int | None = None
+    cameras: Path | None = None
+    gammas: Literal["diffuse", "point"] | None = None
+
+
+NO_HALOS, NO_SNAPSHOTS, NO_SHOWERS = HaloOptions(), SnapshotOptions(), ShowerOptions()
 
 
 def simulate(
@@ -17,27 +101,15 @@ def simulate(
     /,
     *,
     n: Annotated[int | None, Parameter(name=["--n", "-n"])] = None,
-    tiles: int | None = None,
-    observations: int | None = None,
-    events: int | None = None,
     size: int | None = None,
-    exposure: float | None = None,
-    crowding: float | None = None,
-    overlap: float | None = None,
-    array: Literal["compact", "phase1", "extended"] | None = None,
-    subbands: int | None = None,
-    robust: float | None = None,
-    prevalence: float | None = None,
-    strength: tuple[float, float] | None = None,
-    truth: Annotated[bool | None, Parameter(negative="")] = None,
-    workers: int | None = None,
-    cameras: Path | None = None,
-    gammas: Literal["diffuse", "point"] | None = None,
+    halos: HaloOptions = NO_HALOS,
+    snapshots: SnapshotOptions = NO_SNAPSHOTS,
+    showers: ShowerOptions = NO_SHOWERS,
     seed: int = 1,
     overwrite: bool = False,
     output: Output = QUIET_DEFAULT,
 ) -> int:
-    """Make a data set with known truth: FITS images, a table and the parameters that made them.
+    """Make a data set with known truth: images or events, a table and the parameters that made them.
 
     Example: merkhet simulate radio_galaxies sky --n 2000 --seed 1
 
@@ -55,71 +127,25 @@ def simulate(
         Folder to make.
     n
         Number of images of radio_galaxies or halo_cutouts; 1000 where absent.
-    tiles
-        Number of tiles of halo_survey; 1 where absent.
-    observations
-        Number of observations of radio_snapshots; 100 where absent. Each gives XX and YY of its sub-bands.
-    events
-        Number of recorded events of cherenkov; 1000 where absent.
     size
         Side of an image in pixels. Where absent: 150 for radio_galaxies, 64 for halo_cutouts, 3240 for halo_survey,
         512 for radio_snapshots.
-    exposure
-        Seconds of exposure of the halo cases at the ecliptic equator; 120 where absent.
-    crowding
-        Number of halos, rings and confusers of halo_survey over that of the sky; 1 where absent.
-    overlap
-        Arcminutes of sky that neighboring tiles of halo_survey share, a tenth of a tile at most; 20 where absent.
-    array
-        Array of radio_snapshots, which sets the side of a pixel; phase1 where absent.
-    subbands
-        Sub-bands of an observation of radio_snapshots, 1 to 4; 4 where absent.
-    robust
-        Robustness of the weights of radio_snapshots, -2 to 2; -1 where absent.
-    prevalence
-        Share of radio_snapshots with either artifact; 0.5 where absent. In a survey it is 0.01 to 0.03.
-    strength
-        Least and largest rms of an artifact of radio_snapshots over that of the noise; 0.1 5 where absent.
-    truth
-        Write the artifacts of radio_snapshots alone, too.
-    workers
-        Processes that make radio_snapshots; 1 where absent.
-    cameras
-        Folder with tables of the real cameras of cherenkov, such as LSTCam.camgeom.fits; built-in ones where absent.
-    gammas
-        Whether the gammas of cherenkov come from the whole field, as the other particles, or from one direction;
-        diffuse where absent.
     seed
         Seed; each image depends on the seed and its own number alone.
     overwrite
         Replace an output that exists.
     """
     chosen = _CASES[case]
-    given = {"n": n, "tiles": tiles, "observations": observations, "events": events}
-    number = given.pop(chosen.option)
-    for other, value in given.items():
-        if value is not None:
-            raise ConfigError(f"--{other} does not go with {case}; say how many with --{chosen.option}")
-    number = chosen.number if number is None else number
-    options = {
-        "size_px": size,
-        "exposure_s": exposure,
-        "crowding": crowding,
-        "overlap_arcmin": overlap,
-        "array": array,
-        "subbands": subbands,
-        "robust": robust,
-        "prevalence": prevalence,
-        "strength": strength,
-        "truth": truth,
-        "workers": workers,
-        "cameras": cameras,
-        "gammas": gammas,
-    }
-    changed: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    foreign = [name for name in changed if name not in chosen.options]
+    options = {"n": n, "size": size} | vars(halos) | vars(snapshots) | vars(showers)
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    number = given.pop(chosen.option, chosen.number)
+    for name in given:
+        if name in _COUNTS:
+            raise ConfigError(f"--{name} does not go with {case}; say how many with --{chosen.option}")
+    changed = {_UNITS.get(name, name): value for name, value in given.items()}
+    foreign = [name for name in given if _UNITS.get(name, name) not in chosen.options]
     if foreign:
-        raise ConfigError(f"--{foreign[0].split('_')[0]} does not go with {case}")
+        raise ConfigError(f"--{foreign[0]} does not go with {case}")
     with output.progress(f"simulating {case}") as progress:
         table = chosen.run(
             out, number=number, seed=seed, changed=changed, options={"overwrite": overwrite, "progress": progress}

@@ -12,6 +12,7 @@ Activation = Literal["relu", "leaky_relu", "gelu", "silu", "selu", "tanh"]
 Norm = Literal["batch", "group", "none"]
 HiddenNorm = Literal["batch", "none"]
 Symmetry = Literal["c4", "d4"]
+Evidence = Literal["pixels", "fourier"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -20,9 +21,10 @@ class Architecture(Component):
 
     ``output`` says what the network returns: ``vector`` ``(B, features)`` for tasks that put a head on pooled
     features, ``map`` ``(B, out_channels, *S)`` for image-to-image tasks. ``dims`` are the numbers of dimensions that
-    it can be built for: 2 for images, 3 for cubes.
+    it can be built for: 2 for images, 3 for cubes. ``evidence`` says what it looks at: pixels, or their Fourier plane.
     """
 
+    evidence: ClassVar[Evidence] = "pixels"
     output: ClassVar[Literal["vector", "map"]] = "vector"
     dims: ClassVar[tuple[int, ...]] = (2, 3)
 
@@ -202,6 +204,7 @@ class Spectral(Architecture):
     """
 
     target: ClassVar[str] = "merkhet.models.spectral:Spectral"
+    evidence: ClassVar[Evidence] = "fourier"
     dims: ClassVar[tuple[int, ...]] = (2,)
     kind: Literal["spectral"] = "spectral"
     tile: PositiveInt = Field(512, ge=32, multiple_of=8)

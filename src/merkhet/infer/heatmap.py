@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from merkhet.config.inputs import InputSpec
+from merkhet.config.models import Evidence
 from merkhet.config.tasks import Classify
 from merkhet.data.arrays import FloatArray
 from merkhet.data.pixels import center
@@ -23,10 +24,15 @@ from merkhet.io.fits import ImageInfo
 from merkhet.io.reading import quiet_astropy
 from merkhet.tasks.base import Task
 
-SMOOTH_PX = 12.0
+SMOOTH_PX = 20.0
 """Standard deviation of the Gaussian that evidence is smoothed with, in pixels that the network sees."""
 
+SMOOTH_SHARE = 1 / 24
+"""Most that this may be of the narrower side of an image."""
+
 _COARSE = 4  # evidence is smoothed in blocks of so many pixels: a hundredth of the work, and no difference to be seen
+_CELLS = 512  # of the Fourier plane in which evidence is measured, along each axis
+_NEAR = 3.0  # standard deviation of the Gaussian that it is smoothed with there, cells
 
 HeatMaps = dict[str, FloatArray]
 """A map ``(y, x)`` for each label."""
@@ -35,14 +41,28 @@ Draw = Callable[[FloatArray, HeatMaps, Path], Any]
 """Draws an image ``(y, x)`` with its maps to a file."""
 
 
-def heat_maps(task: Task, config: Classify, batch: Batch, *, spec: InputSpec, shape: tuple[int, int]) -> HeatMaps:
+def heat_maps(
+    task: Task,
+    config: Classify,
+    batch: Batch,
+    *,
+    spec: InputSpec,
+    shape: tuple[int, int],
+    evidence: Evidence = "pixels",
+) -> HeatMaps:
     r"""Return where the evidence for each label lies in the one image of a batch.
 
-    The evidence of a pixel is :math:`x\,\partial \ell / \partial x` (gradient times input: Shrikumar et al. 2016,
-    arXiv:1605.01713), with :math:`x` its value above the zero point of the normalization and :math:`\ell` the log odds
-    of the label. Where a network looks at Fourier power, the gradient is a filtered image, and its product with the
-    image the local power of what stood out. It is summed over bands and smoothed with a Gaussian of :data:`SMOOTH_PX`;
-    what is negative, evidence against the label, becomes zero.
+    In ``pixels`` it is :math:`x\,\partial \ell / \partial x` (gradient times input: Shrikumar et al. 2016,
+    arXiv:1605.01713), with :math:`x` the value of a pixel above the zero point of the normalization and :math:`\ell`
+    the log odds of the label.
+
+    A network that looks at the Fourier plane (``fourier``) finds cells there, not pixels: the same product, of the
+    Fourier transforms of image and gradient, says how much the power in a cell speaks for the label. The image, without
+    the pixels that the network ignores, is filtered by the root of this evidence per power, both averaged over
+    neighboring cells, and the local power of what passes is where the label lies.
+
+    Either is summed over bands and smoothed with a Gaussian of :data:`SMOOTH_PX`, or of :data:`SMOOTH_SHARE` of a small
+    image; what is negative, evidence against the label, becomes zero.
 
     Parameters
     ----------
@@ -52,6 +72,8 @@ def heat_maps(task: Task, config: Classify, batch: Batch, *, spec: InputSpec, sh
         One image as the task takes it, on its device.
     spec, shape
         What the network takes, and the shape of the image before it was brought to that.
+    evidence
+        Where the network looks; see :class:`merkhet.config.models.Architecture`.
 
     Returns
     -------
@@ -78,7 +100,8 @@ def heat_maps(task: Task, config: Classify, batch: Batch, *, spec: InputSpec, sh
     valid, signal = batch["valid"].any(dim=1)[0], _signal(task, batch)
     maps = {}
     for label, gradient in zip(labels, gradients, strict=True):
-        heat = _smooth((gradient * signal).sum(dim=1)[0].float(), valid)
+        found = local_power(signal, gradient.float()) if evidence == "fourier" else signal * gradient.float()
+        heat = _smooth(found.sum(dim=1)[0], valid)
         peak = max(float(np.nanmax(heat)), float(np.finfo(np.float32).tiny))
         scaled = heat * np.float32(float(probabilities[f"p_{label}"][0]) / peak)
         maps[label] = _uncropped(scaled, shape=shape, spec=spec)
@@ -97,14 +120,36 @@ def _signal(task: Task, batch: Batch) -> Tensor:
     return torch.where(batch["valid"], batch["image"].float() - offset, 0.0).nan_to_num(0.0, 0.0, 0.0)
 
 
+def local_power(signal: Tensor, gradient: Tensor) -> Tensor:
+    """Return the power, pixel by pixel, of the part of images ``(B, C, y, x)`` that the Fourier plane speaks for."""
+    spectrum = torch.fft.rfft2(torch.where(gradient == 0, 0.0, signal))
+    evidence = _near_cells((spectrum.conj() * torch.fft.rfft2(gradient)).real)
+    power = _near_cells(spectrum.abs().square())
+    weight = (evidence.clamp(min=0) / power.clamp(min=torch.finfo(power.dtype).tiny)).sqrt()
+    weight = F.interpolate(weight, size=spectrum.shape[-2:], mode="bilinear", align_corners=False)
+    peak = weight.amax(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)
+    passed: Tensor = torch.fft.irfft2(spectrum * (weight / peak), s=signal.shape[-2:])
+    return passed.square()
+
+
+def _near_cells(values: Tensor) -> Tensor:
+    """Average values of half planes ``(B, C, y, x / 2 + 1)`` over cells, at most 512 a side, and their neighbors."""
+    height, width = values.shape[-2:]
+    cells = F.adaptive_avg_pool2d(values, (min(height, _CELLS), min(width, _CELLS // 2 + 1)))
+    smooth = gaussian_filter(cells.cpu().numpy(), (0, 0, _NEAR, _NEAR), mode=("wrap", "wrap", "wrap", "nearest"))
+    return torch.from_numpy(smooth).to(values)
+
+
 def _smooth(evidence: Tensor, valid: Tensor) -> FloatArray:
     """Smooth evidence ``(y, x)``, counting valid pixels alone, and set what is negative to zero; NaN where invalid."""
     height, width = evidence.shape
-    room = (0, -width % _COARSE, 0, -height % _COARSE)
-    coarse = F.avg_pool2d(F.pad(torch.stack([evidence, valid.float()])[None], room), _COARSE)[0].cpu().numpy()
-    total, seen = (gaussian_filter(plane, SMOOTH_PX / _COARSE, mode="constant") for plane in coarse)
+    sigma = min(SMOOTH_PX, SMOOTH_SHARE * min(height, width))
+    block = _COARSE if sigma > 2 * _COARSE else 1
+    room = (0, -width % block, 0, -height % block)
+    coarse = F.avg_pool2d(F.pad(torch.stack([evidence, valid.float()])[None], room), block)[0].cpu().numpy()
+    total, seen = (gaussian_filter(plane, sigma / block, mode="constant") for plane in coarse)
     smooth = torch.from_numpy(np.maximum(total, 0) / np.maximum(seen, 1e-3))[None, None]
-    fine = F.interpolate(smooth, scale_factor=_COARSE, mode="bilinear", align_corners=False)[0, 0, :height, :width]
+    fine = F.interpolate(smooth, scale_factor=block, mode="bilinear", align_corners=False)[0, 0, :height, :width]
     return np.where(valid.cpu().numpy(), fine.numpy(), np.float32(np.nan))
 
 

@@ -205,7 +205,10 @@ class TrainedModel:
         config, batch = need_classifier(self.spec.task, to="show heat maps"), collate([ready.sample])
         moved = to_device(batch, self.backend.device)
         shape = shape_from_text(ready.measured.shape)
-        return heat_maps(self._task, config, moved, spec=self.spec.input, shape=(shape[-2], shape[-1]))
+        evidence = self.spec.model.evidence
+        return heat_maps(
+            self._task, config, moved, spec=self.spec.input, shape=(shape[-2], shape[-1]), evidence=evidence
+        )
 
     def write_heat_maps(self, ready: Ready, folder: HeatMapFolder) -> None:
         """Write the heat maps of a sample that came from a file, with the world coordinates of the first."""
