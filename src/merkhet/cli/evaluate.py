@@ -70,7 +70,6 @@ def evaluate(
     """
     from merkhet.errors import ConfigError
     from merkhet.train.evaluate import evaluate_on_table, evaluate_run
-    from merkhet.train.summary import headline, reject_count
 
     if (truth is None) != (tiles is None):
         raise ConfigError("--truth and --tiles go together: false alarms are counted per tile and square degree")
@@ -104,15 +103,21 @@ def evaluate(
             overwrite=overwrite,
             console=output.console,
         )
-    lines = [] if heatmaps is None else _localize(result, heatmaps)
-    rejected = reject_count(result)
-    output.say(headline(result))
+    return _say(result, [] if heatmaps is None else _localize(result, heatmaps), output)
+
+
+def _say(scored: "Run", lines: list[str], output: Output) -> int:
+    """Print the headline of a run and some further lines; return the exit code."""
+    from merkhet.train.summary import headline, reject_count
+
+    rejected = reject_count(scored)
+    output.say(headline(scored))
     for line in lines:
         output.say(line)
-    output.say(f"scores: {result.metrics}")
+    output.say(f"scores: {scored.metrics}")
     if rejected:
-        output.say(f"{rejected} rows were rejected: {result.rejects}")
-    output.summary(metrics=result.metrics, rejected=rejected)
+        output.say(f"{rejected} rows were rejected: {scored.rejects}")
+    output.summary(metrics=scored.metrics, rejected=rejected)
     return 3 if rejected else 0
 
 

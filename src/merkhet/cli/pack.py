@@ -1,12 +1,15 @@
 """``merkhet pack``."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from merkhet.cli.numbers import AtLeastOne, AtLeastZero
 from merkhet.cli.output import QUIET_DEFAULT, Output
+
+if TYPE_CHECKING:
+    from merkhet.data.pack import PackResult
 
 
 def pack(
@@ -91,15 +94,21 @@ def pack(
             overwrite=overwrite,
             progress=progress,
         )
-    if not result.complete:
-        output.say(f"{out}: {result.shards_done} of {result.shards} shards are done; the rest is still to be packed")
+    return _say(result, output)
+
+
+def _say(packed: "PackResult", output: Output) -> int:
+    """Print what was packed; return the exit code."""
+    if not packed.complete:
+        output.say(
+            f"{packed.folder}: {packed.shards_done} of {packed.shards} shards are done; the rest is still to be packed"
+        )
     else:
-        output.say(f"{out}: {result.rows} images packed, {result.rejected} rejected")
-    rejects = out / "rejects.csv"
-    if result.rejected:
-        output.say(f"rejects: {rejects}")
-    output.summary(pack=out, rows=result.rows, rejected=result.rejected, complete=result.complete)
-    return 3 if result.rejected else 0
+        output.say(f"{packed.folder}: {packed.rows} images packed, {packed.rejected} rejected")
+    if packed.rejected:
+        output.say(f"rejects: {packed.folder / 'rejects.csv'}")
+    output.summary(pack=packed.folder, rows=packed.rows, rejected=packed.rejected, complete=packed.complete)
+    return 3 if packed.rejected else 0
 
 
 def _pack_events(file: Path, out: Path, *, plain: bool, overwrite: bool, output: Output) -> int:

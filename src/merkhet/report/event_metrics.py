@@ -4,51 +4,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from merkhet.report.metrics import refuse
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
+from merkhet.report.metrics import Bootstrap, Part, Score, refuse
 
 
-class _Score(_Part):
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class _Bin(_Part):
+class _Bin(Part):
     low_tev: float
     high_tev: float
     gammas: int
-    energy_bias: _Score
-    energy_resolution: _Score
-    angular_resolution_deg: _Score
+    energy_bias: Score
+    energy_resolution: Score
+    angular_resolution_deg: Score
 
 
-class _Scores(_Part):
-    roc_auc: _Score
-    accuracy: _Score
-    q_factor: _Score
-    energy_bias: _Score
-    energy_resolution: _Score
-    angular_resolution_deg: _Score
+class _Scores(Part):
+    roc_auc: Score
+    accuracy: Score
+    q_factor: Score
+    energy_bias: Score
+    energy_resolution: Score
+    angular_resolution_deg: Score
 
 
-class _Method(_Part):
+class _Method(Part):
     n: int
     n_groups: int
     answered: float
     scores: _Scores
     by_energy: list[_Bin]
-
-
-class _Bootstrap(_Part):
-    n: int
-    seed: int
-    confidence: float
 
 
 Difference = dict[Literal["a", "b", "difference", "low", "high", "p_value"], float | None]
@@ -58,17 +42,17 @@ class _Side(_Method):
     classes: dict[str, int]
     baselines: dict[str, _Method]
     against: dict[str, dict[str, Difference]]
-    bootstrap: _Bootstrap
+    bootstrap: Bootstrap
 
 
-class _Fold(_Part):
+class _Fold(Part):
     fold: int
     n: int
     n_groups: int
     scores: _Scores
 
 
-class _File(_Part):
+class _File(Part):
     val: _Side | None = None
     test: _Side | None = None
     folds: list[_Fold] = []

@@ -11,91 +11,101 @@ from merkhet.errors import InputError
 ACTION = "Evaluate the run again; the file is not meant to be edited"
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """A part of the file; what no report shows may be anything."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
-class _Score(_Part):
+class Score(Part):
+    """A score and its interval; all are None where it cannot be computed."""
+
     value: float | None
     low: float | None
     high: float | None
 
 
+class Bootstrap(Part):
+    """How intervals were drawn."""
+
+    n: int
+    seed: int
+    confidence: float
+
+
 Curve = Annotated[dict[Literal["fpr", "tpr", "recall", "precision"], list[float]], Field(min_length=2, max_length=2)]
 
 
-class _Class(_Part):
-    precision: _Score
-    recall: _Score
-    f1: _Score
-    roc_auc: _Score
-    average_precision: _Score | None = None
+class _Class(Part):
+    precision: Score
+    recall: Score
+    f1: Score
+    roc_auc: Score
+    average_precision: Score | None = None
     support: int
 
 
-class _Majority(_Part):
+class _Majority(Part):
     named: str = Field(alias="class")
     train_counts: dict[str, int]
-    accuracy: _Score
-    balanced_accuracy: _Score
-    macro_f1: _Score
-    log_loss: _Score
-    brier: _Score
-    roc_auc: _Score
+    accuracy: Score
+    balanced_accuracy: Score
+    macro_f1: Score
+    log_loss: Score
+    brier: Score
+    roc_auc: Score
 
 
-class _Scores(_Part):
-    accuracy: _Score
-    balanced_accuracy: _Score
-    macro_f1: _Score
-    log_loss: _Score
-    brier: _Score
-    roc_auc: _Score
-    ece: _Score | None = None
-    rmsce: _Score | None = None
+class _Scores(Part):
+    accuracy: Score
+    balanced_accuracy: Score
+    macro_f1: Score
+    log_loss: Score
+    brier: Score
+    roc_auc: Score
+    ece: Score | None = None
+    rmsce: Score | None = None
 
 
-class _Diagram(_Part):
+class _Diagram(Part):
     bins: list[dict[Literal["confidence", "accuracy", "low", "high", "count", "groups"], float]] = []
 
 
-class _Bin(_Part):
+class _Bin(Part):
     low: float | None
     high: float | None
     n: int
     median: float | None
-    recall: _Score
-    recall_from: _Score
-    roc_auc: _Score
+    recall: Score
+    recall_from: Score
+    roc_auc: Score
 
 
-class _Precision(_Score):
+class _Precision(Score):
     prevalence: float
 
 
-class _Point(_Part):
+class _Point(Part):
     threshold: float | None
-    recall: _Score
-    false_alarm_rate: _Score
+    recall: Score
+    false_alarm_rate: Score
     precision: list[_Precision]
 
 
-class _Label(_Part):
+class _Label(Part):
     positives: int
     negatives: int
     rate: float
     threshold: float | None
     false_alarms: int
-    recall: _Score
-    roc_auc: _Score
+    recall: Score
+    roc_auc: Score
     bins: list[_Bin]
     calibration: _Diagram
     points: dict[str, _Point]
 
 
-class _Difference(_Part):
+class _Difference(Part):
     baseline: str
     a: float
     b: float
@@ -111,21 +121,15 @@ class _Baselines(BaseModel):
     majority: _Majority | None
 
 
-class _Localization(_Part):
+class _Localization(Part):
     n: int
-    auc: _Score
-    correlation: _Score
-    share: _Score
-    area: _Score
+    auc: Score
+    correlation: Score
+    share: Score
+    area: Score
 
 
-class _Bootstrap(_Part):
-    n: int
-    seed: int
-    confidence: float
-
-
-class _Side(_Part):
+class _Side(Part):
     n: int
     n_groups: int
     mode: Literal["binary", "multiclass", "multilabel"]
@@ -141,19 +145,19 @@ class _Side(_Part):
     labels: dict[str, _Label] = {}
     against: dict[str, dict[Literal["roc_auc", "log_loss"], _Difference]] = {}
     localization: dict[str, _Localization] = {}
-    bootstrap: _Bootstrap
+    bootstrap: Bootstrap
     duplicates: int = 0
     trained_on: int = 0
 
 
-class _Fold(_Part):
+class _Fold(Part):
     fold: int
     n: int
     n_groups: int
     scores: _Scores
 
 
-class _File(_Part):
+class _File(Part):
     val: _Side | None = None
     test: _Side | None = None
     folds: list[_Fold] = []
