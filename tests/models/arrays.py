@@ -41,9 +41,22 @@ def geometry(positions: FloatArray, shape: Any = "hexagonal", *, name: str = "ca
 
 CAMERAS = (
     CameraPixels(
-        type="LST", camera="hex", pixel_shape="hexagonal", pixels=pack_pixels(hexagons(turn_deg=17.0)), tel_ids=(1, 2)
+        type="LST",
+        camera="hex",
+        pixel_shape="hexagonal",
+        pixels=pack_pixels(hexagons(turn_deg=17.0)),
+        camera_rotation_deg=5.0,
+        focal_length_m=10.0,
+        tel_ids=(1, 2),
     ),
-    CameraPixels(type="SST", camera="square", pixel_shape="square", pixels=pack_pixels(squares()), tel_ids=(5, 7, 9)),
+    CameraPixels(
+        type="SST",
+        camera="square",
+        pixel_shape="square",
+        pixels=pack_pixels(squares()),
+        focal_length_m=2.0,
+        tel_ids=(5, 7, 9),
+    ),
 )
 ARRAY = TelescopeInput(cameras=CAMERAS)
 

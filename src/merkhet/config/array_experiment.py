@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from merkhet.config.array_models import ArrayModel, PublishedArray, TelescopeArray
+from merkhet.config.array_models import ArrayModel, PublishedArray, ShowerArray, TelescopeArray
 from merkhet.config.array_tasks import ArrayEvents
 from merkhet.config.arrays import Pixels, TelescopeInput
 from merkhet.config.bundle import BundleSpec
@@ -44,6 +44,15 @@ class ArrayExperiment(Experiment):
         if isinstance(self.model, PublishedArray) and self.input.slots == "triggered":
             raise ValueError(
                 "model.kind=published_array gives each telescope its place: it needs input.slots=array or mono"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _moments_are_known(self) -> Self:
+        if isinstance(self.model, ShowerArray) and self.normalize.fields != ("charge", "time", "mask"):
+            raise ValueError(
+                "model.kind=shower_array measures cleaned images: normalize.channels needs one with times and one with "
+                f"cleaned_ (cleaned_time is both); it has {', '.join(self.normalize.channels)}"
             )
         return self
 

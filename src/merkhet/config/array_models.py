@@ -114,8 +114,40 @@ class TelescopeArray(ArrayArchitecture):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if isinstance(self.combination, Attention) and self.features % self.combination.heads:
-            raise ValueError(f"features is {self.features}; {self.combination.heads} attention heads must divide it")
+        if isinstance(self.combination, Attention):
+            _check_heads(self.features, self.combination)
+        return self
+
+
+class ShowerArray(ArrayArchitecture):
+    """Each image in the frame of its own axis, the geometry of all axes, and a direction that fuses them.
+
+    It needs the moments of cleaned images: channels with ``cleaned_`` and with times.
+
+    Attributes
+    ----------
+    backbone
+        What makes a vector of a cut-out, with weights that all telescopes of a type share.
+    crop
+        Cells across and along the axis of an image, each as large as a pixel.
+    features
+        Length of the vector of a telescope, and of the event.
+    combination
+        How telescopes look at one another.
+    """
+
+    target: ClassVar[str] = "merkhet.models.telescopes.shower:ShowerArray"
+    kind: Literal["shower_array"] = "shower_array"
+    backbone: Annotated[CNN | ResNet, Field(discriminator="kind")] = ResNet(
+        block_sizes=(16, 32, 64), depths=(1, 1, 1), squeeze_excite=8
+    )
+    crop: tuple[PositiveInt, PositiveInt] = (20, 32)
+    features: PositiveInt = 128
+    combination: Attention = Attention()
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        _check_heads(self.features, self.combination)
         return self
 
 
@@ -153,4 +185,9 @@ class PublishedArray(ArrayArchitecture):
         return self
 
 
-ArrayModel = Annotated[TelescopeArray | PublishedArray, Field(discriminator="kind")]
+ArrayModel = Annotated[TelescopeArray | ShowerArray | PublishedArray, Field(discriminator="kind")]
+
+
+def _check_heads(features: int, attention: Attention) -> None:
+    if features % attention.heads:
+        raise ValueError(f"features is {features}; {attention.heads} attention heads must divide it")

@@ -12,8 +12,9 @@ Head = Literal["particle", "energy", "direction"]
 class ArrayEvents(Task):
     """What an event was: particle, energy and direction, each with its uncertainty.
 
-    Energy and direction are normal distributions whose width the network gives too: of log10 of the energy, and of
-    the two offsets from the pointing, of one width. They are learned from events of the ``signal`` alone.
+    Energy and direction are distributions that fall exponentially with the distance, whose width the network gives
+    too: of log10 of the energy, and of the two offsets from the pointing, of one width. They are learned from events
+    of the ``signal`` alone.
 
     Attributes
     ----------
@@ -27,7 +28,7 @@ class ArrayEvents(Task):
         Weight of each head in the loss.
     beta
         Weight of an event in the loss of energy and direction by its variance to this power (Seitzer et al. 2022): 0 is
-        the plain likelihood, 1 learns the mean as a mean square error does.
+        the plain likelihood, 0.5 learns the value as a mean distance does.
     energy_mean, energy_std
         Mean and standard deviation of log10 of the energies in TeV, fitted on training rows.
     direction_std

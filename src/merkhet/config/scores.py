@@ -51,4 +51,4 @@ class EventScores(Config):
     """
 
     trees: bool = True
-    tree_events: PositiveInt = 20_000
+    tree_events: PositiveInt = 200_000

@@ -15,7 +15,7 @@ from merkhet.evaluate.temperature import fit_temperature
 from merkhet.io.cherenkov.direction import to_altaz
 from merkhet.tasks.array_truth import ArrayTruth
 from merkhet.tasks.base import Loss, Outputs, Prediction, Task, to_numpy
-from merkhet.tasks.widths import RADIUS, fit_width, gaussian_loss
+from merkhet.tasks.widths import RADIUS, fit_width, laplace_loss
 
 OUTPUTS = {"energy": 1, "direction": 2}
 """How many numbers each head measures; one more is the logarithm of their variance."""
@@ -51,16 +51,17 @@ class ArrayEventsTask(Task):
         ``particle``: logits ``(B, classes)``. ``energy``: ``(B, 2)``, mean of log10 TeV and logarithm of its variance.
         ``direction``: ``(B, 3)``, offsets in deg and logarithm of the variance of either.
         """
-        features = self.network(self.normalize(batch))
+        features, direction = self.network(self.normalize(batch))
         kept = self.dropout(features)
         out = {name: head(kept).float() for name, head in self.heads.items()}
         for name in OUTPUTS.keys() & out.keys():
             mean, scale = self._units(name)
-            out[name] = torch.cat([out[name][:, :-1] * scale + mean, out[name][:, -1:] + 2 * np.log(scale)], dim=1)
+            start = direction.float() if name == "direction" else mean
+            out[name] = torch.cat([out[name][:, :-1] * scale + start, out[name][:, -1:] + 2 * np.log(scale)], dim=1)
         return {**out, "features": features}
 
     def loss(self, out: Outputs, batch: Batch) -> Loss:
-        """Add the heads' losses by their weights: cross-entropy, and Gaussian likelihoods of the signal's events."""
+        """Add the heads' losses by their weights: cross-entropy, and likelihoods of the signal's energies and directions."""
         target = batch["target"]
         label = target["particle"].value
         signal = label == self.config.classes.index(self.config.signal)
@@ -74,7 +75,7 @@ class ArrayEventsTask(Task):
                 _, scale = self._units(name)
                 log_variance = out[name][:, -1] - 2 * np.log(scale)
                 difference = (out[name][:, :-1] - target[name].value.float()) / scale
-                each = gaussian_loss(difference, log_variance, rows=signal, beta=self.config.beta)
+                each = laplace_loss(difference, log_variance, rows=signal, beta=self.config.beta)
             losses.append(self.config.weights[name] * each)
             parts[f"{name}_loss"] = each.detach()
         return Loss(torch.stack(losses).sum(), parts)

@@ -13,7 +13,7 @@ def batch():
         "trigger": torch.tensor([[True, False], [True, True]]),
         "position": torch.arange(12.0).reshape(2, 2, 3),
     }
-    return {"telescopes": {"LST": arrays}}
+    return {"telescopes": {"LST": arrays}, "pointing": torch.tensor([[1.2, 0.1], [1.3, torch.nan]])}
 
 
 def test_only_what_triggered_is_there_in_order():
@@ -22,6 +22,7 @@ def test_only_what_triggered_is_there_in_order():
     assert images.slot.tolist() == [0, 0, 1]
     assert images.position.tolist() == [[0, 1, 2], [6, 7, 8], [9, 10, 11]]
     assert (images.events, images.slots) == (2, 2)
+    torch.testing.assert_close(images.pointing[:, 0], torch.tensor([1.2, 1.3, 1.3]))
 
 
 def test_channels_are_what_their_names_say():
@@ -35,6 +36,12 @@ def test_channels_are_what_their_names_say():
     assert first["time"] == pytest.approx([-1.5, 0.5, 10.0])
     assert first["cleaned_time"] == pytest.approx([-1.5, 0.5, 0.0])
     assert images.size.tolist() == pytest.approx([4.0, 10.0, 0.0])
+
+
+def test_charges_and_times_of_cleaned_pixels_stay_in_their_units():
+    images = Pixels(Schema(channels=("log_charge", "cleaned_time")))(batch())["LST"]
+    assert images.charge.tolist() == [[1, 3, 0], [0, 10, 0], [0, 0, 0]]
+    assert images.time[0].tolist() == pytest.approx([-7.5, 2.5, 0])
 
 
 def test_what_is_not_finite_is_zero_and_an_empty_image_has_no_times():

@@ -26,8 +26,13 @@ class Images(NamedTuple):
         int64 ``(N,)``: which event of the batch, and which place on its axis of telescopes.
     position
         float32 ``(N, 3)``: x, y, z of the telescope from the center of the array, m.
+    pointing
+        float32 ``(N, 2)``: altitude and azimuth of the telescopes, rad; NaN where not known.
+    charge, time
+        float32 ``(N, P)``: photo-electrons, and ns after the mean of the image; zero but for cleaned pixels, where
+        these are read.
     size
-        float32 ``(N,)``: the charge of the image in photo-electrons, of cleaned pixels where these are read.
+        float32 ``(N,)``: sum of ``charge``.
     events, slots
         B and T.
     """
@@ -36,6 +41,9 @@ class Images(NamedTuple):
     event: Tensor
     slot: Tensor
     position: Tensor
+    pointing: Tensor
+    charge: Tensor
+    time: Tensor
     size: Tensor
     events: int
     slots: int
@@ -54,29 +62,46 @@ class Pixels(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Images]:
         """Return the images of each telescope type of ``batch["telescopes"]``."""
-        return {name: self._images(arrays) for name, arrays in batch["telescopes"].items()}
+        pointing = batch["pointing"].float()
+        return {name: self._images(arrays, pointing=pointing) for name, arrays in batch["telescopes"].items()}
 
-    def _images(self, arrays: dict[str, Tensor]) -> Images:
+    def _images(self, arrays: dict[str, Tensor], *, pointing: Tensor) -> Images:
         trigger = arrays["trigger"]
         event, slot = trigger.nonzero(as_tuple=True)
         charge = arrays["charge"][event, slot].float().nan_to_num(0.0, 0.0, 0.0)
         mask = (
             arrays["mask"][event, slot] if "mask" in self.config.fields else torch.ones_like(charge, dtype=torch.bool)
         )
-        values = {"charge": charge / self.config.charge_scale, "log_charge": charge.sign() * charge.abs().log1p()}
+        time = torch.zeros_like(charge)
         if "time" in self.config.fields:
-            values["time"] = self._relative(arrays["time"][event, slot].float(), charge=charge, mask=mask)
+            time = _after_mean(arrays["time"][event, slot].float(), charge=charge, mask=mask)
+        values = {
+            "charge": charge / self.config.charge_scale,
+            "log_charge": charge.sign() * charge.abs().log1p(),
+            "time": (time / self.config.time_scale_ns).clamp(-LATEST, LATEST),
+        }
         channels = [
             values[name.removeprefix("cleaned_")] * (mask if name.startswith("cleaned_") else 1)
             for name in self.config.channels
         ]
-        position = arrays["position"][event, slot].float()
-        return Images(torch.stack(channels, dim=1), event, slot, position, (charge * mask).sum(dim=1), *trigger.shape)
+        clean, position = charge * mask, arrays["position"][event, slot].float()
+        return Images(
+            torch.stack(channels, dim=1),
+            event,
+            slot,
+            position,
+            pointing[event],
+            clean,
+            time * mask,
+            clean.sum(dim=1),
+            *trigger.shape,
+        )
 
-    def _relative(self, time: Tensor, *, charge: Tensor, mask: Tensor) -> Tensor:
-        """Return times after their mean, weighted by charge; zero throughout where no pixel has any."""
-        weight = charge.clamp(min=0) * mask * time.isfinite()
-        total = weight.sum(dim=1, keepdim=True)
-        time = time.nan_to_num(0.0, 0.0, 0.0)
-        mean = (weight * time).sum(dim=1, keepdim=True) / total.clamp(min=1e-6)
-        return ((time - mean) / self.config.time_scale_ns).clamp(-LATEST, LATEST) * (total > 0)
+
+def _after_mean(time: Tensor, *, charge: Tensor, mask: Tensor) -> Tensor:
+    """Return times after their mean, weighted by charge; zero throughout where no pixel has any."""
+    weight = charge.clamp(min=0) * mask * time.isfinite()
+    total = weight.sum(dim=1, keepdim=True)
+    time = time.nan_to_num(0.0, 0.0, 0.0)
+    mean = (weight * time).sum(dim=1, keepdim=True) / total.clamp(min=1e-6)
+    return (time - mean) * (total > 0)

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from merkhet.config import array_models as schemas
 from merkhet.config.arrays import Channel, TelescopeInput
 from merkhet.config.base import build
 from merkhet.models.cameras.pixels import Images
 from merkhet.models.telescopes.camera import CameraNetwork
+from merkhet.models.telescopes.event import EventVector, leave_direction
 from merkhet.models.telescopes.scatter import require_cameras, to_slots
 
 
@@ -54,7 +55,7 @@ class TelescopeArray(nn.Module):
         backbones: list[Any] = [camera.levels for camera in self.cameras.values()]
         return [nn.ModuleList(level) for level in zip(*backbones, strict=True)]
 
-    def forward(self, images: dict[str, Images]) -> Tensor:
+    def forward(self, images: dict[str, Images]) -> EventVector:
         """Map the images of each type to a vector for each event ``(B, out_features)``.
 
         Raises
@@ -63,5 +64,4 @@ class TelescopeArray(nn.Module):
             A batch lacks a type or has another one.
         """
         vectors, present, size = to_slots(images, self.cameras)
-        vector: Tensor = self.combine(vectors, present=present, size=size)
-        return vector
+        return leave_direction(self.combine(vectors, present=present, size=size))

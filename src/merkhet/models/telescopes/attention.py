@@ -40,9 +40,23 @@ class Attention(nn.Module):
 
     def forward(self, vectors: Tensor, *, present: Tensor, size: Tensor) -> Tensor:
         """Map ``(B, S, F)`` to ``(B, F)``."""
-        x = torch.cat([self.event.to(vectors.dtype).expand(len(vectors), 1, -1), vectors], dim=1)
+        event, _ = self.look(vectors, present=present)
+        return event
+
+    def look(self, vectors: Tensor, *, present: Tensor, event: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return a vector for each event ``(B, F)``, and one for each telescope ``(B, S, F)``.
+
+        Parameters
+        ----------
+        vectors, present
+            ``(B, S, F)`` and bool ``(B, S)``.
+        event
+            What is known of each event before, ``(B, F)``.
+        """
+        first = self.event.to(vectors.dtype).expand(len(vectors), -1)
+        x = torch.cat([(first if event is None else first + event)[:, None], vectors], dim=1)
         absent = torch.cat([torch.zeros_like(present[:, :1]), ~present], dim=1) if present.shape[1] else None
         for layer in self.layers:
             x = layer(x, src_key_padding_mask=absent)
-        event: Tensor = self.norm(x[:, 0])
-        return event
+        x = self.norm(x)
+        return x[:, 0], x[:, 1:]

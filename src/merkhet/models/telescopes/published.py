@@ -9,6 +9,7 @@ from merkhet.config.arrays import CameraPixels, Channel, TelescopeInput
 from merkhet.models.cameras.grid import PixelGrid
 from merkhet.models.cameras.pixels import Images
 from merkhet.models.telescopes.camera import map_pixels, pixel_grid
+from merkhet.models.telescopes.event import EventVector, leave_direction
 from merkhet.models.telescopes.published_blocks import BLOCKS, HEADS
 from merkhet.models.telescopes.scatter import check_types, require_cameras, scatter, vectors_of
 
@@ -67,7 +68,7 @@ class PublishedArray(nn.Module):
         """What fine-tuning may freeze, from the pixels on."""
         return [self.blocks, self.head]
 
-    def forward(self, images: dict[str, Images]) -> Tensor:
+    def forward(self, images: dict[str, Images]) -> EventVector:
         """Map the images of each type to a vector for each event ``(B, out_features)``.
 
         Raises
@@ -78,8 +79,7 @@ class PublishedArray(nn.Module):
         check_types(images, self.blocks)
         parts = [self._telescopes(images[name], block) for name, block in self.blocks.items()]
         joined = torch.cat(parts, dim=1)  # (B, all telescopes, C + 3, *S)
-        vector: Tensor = self.head(joined.flatten(1) if self._vector else joined.flatten(1, 2))
-        return vector
+        return leave_direction(self.head(joined.flatten(1) if self._vector else joined.flatten(1, 2)))
 
     def _telescopes(self, images: Images, block: nn.Module) -> Tensor:
         """Return ``(B, T, F + 3)`` or ``(B, T, C + 3, H, W)`` of one type."""

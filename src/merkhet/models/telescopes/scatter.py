@@ -7,7 +7,7 @@ from merkhet.config.arrays import CameraPixels, TelescopeInput
 from merkhet.errors import ConfigError
 from merkhet.models.cameras.pixels import Images
 
-OF_IMAGE = ("pixels", "event", "slot", "position", "size")
+OF_IMAGE = ("pixels", "event", "slot", "position", "pointing", "charge", "time", "size")
 """The fields of :class:`Images` with an entry for each image."""
 
 
