@@ -61,7 +61,7 @@ class ArrayEventsTask(Task):
         return {**out, "features": features}
 
     def loss(self, out: Outputs, batch: Batch) -> Loss:
-        """Add the heads' losses by their weights: cross-entropy, and likelihoods of the signal's energies and directions."""
+        """Add the heads' losses by their weights: cross-entropy, and likelihoods of energy and direction of signals."""
         target = batch["target"]
         label = target["particle"].value
         signal = label == self.config.classes.index(self.config.signal)
