@@ -3,7 +3,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import AltAz, SkyCoord
 from astropy.table import Table
-from scipy.stats import kstest, norm
+from scipy.stats import gamma, kstest, laplace
 
 from merkhet.evaluate.cherenkov.coverage import levels_of_truth
 
@@ -12,23 +12,24 @@ from merkhet.evaluate.cherenkov.coverage import levels_of_truth
 def table(rng):
     """Answers whose uncertainties are right, made with scipy's and astropy's own distributions and spheres."""
     n = 4000
-    sigma = rng.uniform(0.05, 0.3, n)  # of the natural logarithm of the energy
+    scale = rng.uniform(0.05, 0.3, n)  # of the natural logarithm of the energy
     true_energy = 10 ** rng.uniform(-1, 1, n)
-    energy = true_energy * np.exp(norm.rvs(scale=sigma, random_state=rng))
+    energy = true_energy * np.exp(laplace.rvs(scale=scale, random_state=rng))
     true = SkyCoord(az=rng.uniform(0, 360, n) * u.deg, alt=rng.uniform(60, 85, n) * u.deg, frame=AltAz())
     width = rng.uniform(0.05, 0.4, n)
+    # On a plane exp(-r / s) has r times that at each distance.
     found = true.directional_offset_by(
-        rng.uniform(0, 360, n) * u.deg, width * np.sqrt(-2 * np.log(rng.random(n))) * u.deg
+        rng.uniform(0, 360, n) * u.deg, gamma.rvs(2, scale=width, random_state=rng) * u.deg
     )
     return Table(
         {
             "true_particle": np.full(n, "gamma"),
             "energy": energy,
-            "energy_uncertainty": sigma * energy,
+            "energy_uncertainty": scale * laplace.ppf((1 + 0.6827) / 2) * energy,
             "true_energy": true_energy,
             "alt": found.alt.deg,
             "az": found.az.deg,
-            "direction_uncertainty_deg": width * np.sqrt(-2 * np.log(1 - 0.6827)),
+            "direction_uncertainty_deg": width * gamma.ppf(0.6827, 2),
             "true_alt": true.alt.deg,
             "true_az": true.az.deg,
         }
@@ -46,8 +47,8 @@ def test_too_small_uncertainties_cover_too_little(table):
     table["energy_uncertainty"] /= 2
     table["direction_uncertainty_deg"] /= 2
     levels = levels_of_truth(table)
-    assert (levels["energy"] <= 0.6827).mean() == pytest.approx(norm.cdf(0.5) - norm.cdf(-0.5), abs=0.03)
-    assert (levels["direction"] <= 0.6827).mean() == pytest.approx(1 - (1 - 0.6827) ** 0.25, abs=0.03)
+    assert (levels["energy"] <= 0.6827).mean() == pytest.approx(1 - (1 - 0.6827) ** 0.5, abs=0.03)
+    assert (levels["direction"] <= 0.6827).mean() == pytest.approx(gamma.cdf(gamma.ppf(0.6827, 2) / 2, 2), abs=0.03)
 
 
 def test_other_particles_and_events_without_an_answer_are_left_out(table):

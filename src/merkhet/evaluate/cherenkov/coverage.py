@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
-from scipy.special import erf
+from scipy.special import gammainc, gammaincinv
 
 from merkhet.io.cherenkov.direction import separation_deg
 
@@ -13,14 +13,14 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 CONTAINMENT = 0.6827
 """Share of the truth that an uncertainty of a table of answers is to hold."""
-_SIGMAS_OF_RADIUS = np.sqrt(-2 * np.log(1 - CONTAINMENT))
 
 
 def levels_of_truth(table: Table, *, signal: str = "gamma") -> dict[str, FloatArray]:
     """Return for each event of the signal the smallest confidence whose region holds the truth.
 
     If uncertainties are right, these levels are spread evenly between 0 and 1, and the share of events up to a level
-    is that level. The energy is a normal distribution in its logarithm, the direction one on the sky.
+    is that level. The answers are distributions that fall exponentially with the distance, as they are learned: of the
+    energy in its logarithm, of the direction on the sky.
 
     Parameters
     ----------
@@ -45,9 +45,13 @@ def levels_of_truth(table: Table, *, signal: str = "gamma") -> dict[str, FloatAr
 
     if {"energy", "energy_uncertainty", "true_energy"} <= set(table.colnames):
         energy, uncertainty, truth = columns("energy", "energy_uncertainty", "true_energy")
-        found["energy"] = erf(np.abs(np.log(energy / truth)) / (uncertainty / energy) / np.sqrt(2))
+        found["energy"] = _level(np.abs(np.log(energy / truth)) / (uncertainty / energy), dimensions=1)
     if {"alt", "az", "direction_uncertainty_deg", "true_alt", "true_az"} <= set(table.colnames):
         *angles, radius = columns("alt", "az", "true_alt", "true_az", "direction_uncertainty_deg")
-        sigmas = separation_deg(*(np.deg2rad(angle) for angle in angles)) / radius * _SIGMAS_OF_RADIUS
-        found["direction"] = -np.expm1(-(sigmas**2) / 2)
+        found["direction"] = _level(separation_deg(*(np.deg2rad(angle) for angle in angles)) / radius, dimensions=2)
     return {name: level[np.isfinite(level)] for name, level in found.items()}
+
+
+def _level(distance: FloatArray, *, dimensions: int) -> FloatArray:
+    """Return the share of exp(-r / s) within distances in units of that which holds :data:`CONTAINMENT` of it."""
+    return np.asarray(gammainc(dimensions, distance * gammaincinv(dimensions, CONTAINMENT)))
