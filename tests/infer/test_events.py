@@ -101,9 +101,18 @@ def test_dl2_of_single_images_is_by_telescope(single, first, tmp_path):
     index = open_events(first).index
     assert len(found.table) == index.n_images
     with h5py.File(path) as file:
-        assert "subarray" not in file["dl2/event"]
+        means = file["dl2/event/subarray/classification/merkhet_particle"]
+        read = ChunkedTable(means, path=path).read(
+            ["merkhet_particle_prediction", "merkhet_particle_is_valid", "merkhet_particle_telescopes"]
+        )
         rows = sum(len(node) for node in file["dl2/event/telescope/energy/merkhet_energy"].values())
     assert rows == index.n_images
+    # What stands for an event is the mean over its telescopes.
+    event = index.events_of(np.arange(index.n_images))
+    means = [np.mean(found.table["gammaness"][event == k]) for k in range(len(index))]
+    np.testing.assert_allclose(read["merkhet_particle_prediction"], means, rtol=1e-6)
+    assert read["merkhet_particle_is_valid"].all()
+    assert read["merkhet_particle_telescopes"].sum() == index.n_images
 
 
 def test_bad_files_are_rejected_and_the_others_go_on(bundle, first, tmp_path):

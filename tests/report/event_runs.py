@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import yaml
 from astropy.table import Table
@@ -12,9 +13,13 @@ from merkhet.bundle.spec import seal
 from merkhet.config.array_experiment import ArrayBundleSpec, ArrayExperiment
 from merkhet.config.arrays import CameraPixels, TelescopeInput, pack_pixels
 from merkhet.evaluate.cherenkov.scores import compare_events, evaluate_events
-from merkhet.io.tables import write_table
+from merkhet.io.cherenkov.array_spec import describe_array
+from merkhet.io.cherenkov.dl1_writer import Dl1Writer
+from merkhet.io.cherenkov.reading import open_events
+from merkhet.io.tables import read_table, write_table
+from tests.io.cherenkov.test_dl1_writer import RUNS
 from tests.report.runs import history
-from tests.showers import predictions
+from tests.showers import array, events, predictions
 
 CAMERA = CameraPixels(
     type="LST", camera="LSTCam", pixel_shape="square", pixels=pack_pixels(np.eye(2)), tel_ids=(1, 2)
@@ -38,6 +43,7 @@ def experiment(folder: Path, *, slots: Any = "triggered", **changes: Any) -> Arr
 def answers(n: int, *, seed: int, groups: int) -> Table:
     table = Table(predictions(n, seed=seed))
     table["id"] = np.arange(n).astype(str)
+    table["file_number"], table["obs_id"], table["event_id"] = 0, 1, np.arange(n)
     table["group"], table["split"], table["is_valid"] = np.arange(n) % groups, "test", True
     table["energy_uncertainty"], table["direction_uncertainty_deg"] = 0.2 * table["energy"], 0.15
     return table
@@ -63,6 +69,10 @@ def write_event_run(
             write_table(other, folder / "baselines" / f"trees_{side}.parquet")
             metrics[side]["baselines"]["trees"] = evaluate_events(other, n_bootstrap=50)
             metrics[side]["against"]["trees"] = compare_events(table, other, n_bootstrap=50)["scores"]
+        area = {"value": 2e4, "low": 1e4, "high": 3e4}
+        metrics[side]["effective_area"] = {
+            "all that were recorded": [{"low_tev": 0.1, "high_tev": 1.0, "selected": 4, "area_m2": area}]
+        }
         write_table(table, folder / f"predictions_{side}.parquet")
     (folder / "metrics.json").write_text(json.dumps(metrics))
     provenance = {
@@ -85,3 +95,32 @@ def write_event_run(
     write_table(history(rng), folder / "history.csv")
     write_table(Table([["a.h5"], ["label"], ["no class"]], names=("file", "stage", "reason")), folder / "rejects.csv")
     return folder
+
+
+FEW = 30
+
+
+def run_on_file(folder: Path, *, slots: str = "triggered") -> Path:
+    """Write a file of simulated events, and a run whose ``FEW`` test rows are the first of its events or images."""
+    path = folder / "showers.h5"
+    with h5py.File(path, "w") as file:
+        writer = Dl1Writer(file, subarray=array().subarray)
+        writer.write(events(60).take(np.arange(FEW)))
+        writer.close(RUNS)
+    source = open_events(path)
+    cameras = [camera.model_dump() for camera in describe_array(source.subarray)]
+    spec = {"kind": "telescopes", "types": source.subarray.type_names, "slots": slots, "cameras": cameras}
+    task = {"kind": "array_events", "particles": {"proton": (1, 101), "gamma": (0,)}}
+    run = write_event_run(folder / "run", data={"files": [str(path)]}, input=spec, task=task, trees=False)
+    table = read_table(run / "predictions_test.parquet")[:FEW]
+    index, row = source.index, np.arange(FEW)
+    if slots == "mono":
+        table["tel_id"] = source.subarray.telescopes["tel_id"][index.slot[:FEW]]
+        row = index.events_of(row)
+    table["obs_id"], table["event_id"] = index.obs_id_of(row), index.event_id[row]
+    table["true_energy"] = index.labels["energy"][row].astype(float)
+    for name in ("alt", "az"):
+        table[f"true_{name}"] = np.rad2deg(index.labels[name][row].astype(float))
+    table["true_particle"] = np.where(index.labels["shower_primary_id"][row] == 0, "gamma", "proton")
+    write_table(table, run / "predictions_test.parquet", overwrite=True)
+    return run

@@ -1,11 +1,12 @@
 import h5py
 import numpy as np
 import pytest
+from astropy.table import Table
 from matplotlib.collections import PolyCollection
 
 from merkhet.io.cherenkov.dl1_writer import Dl1Writer
 from merkhet.io.cherenkov.reading import open_events
-from merkhet.report.event_display import MOST_CAMERAS, Answer, event_display, pixel_outlines
+from merkhet.report.event_display import MOST_CAMERAS, Answer, answer_of, event_display, pixel_outlines
 from tests.io.cherenkov.test_dl1_writer import RUNS
 from tests.showers import array, events
 
@@ -50,3 +51,19 @@ def test_every_camera_of_an_event_is_drawn_with_what_was_found(source, tmp_path)
 
 def test_an_event_is_drawn_without_an_answer(source):
     assert "found" not in event_display(source, 3).get_suptitle()
+
+
+def test_the_brightest_cameras_are_drawn_where_few_are_asked_for(source):
+    event = int(np.argmax(source.index.multiplicity))
+    drawn = [
+        {axes.get_title(loc="left"): axes.get_xlabel() for axes in figure.axes}
+        for figure in (event_display(source, event), event_display(source, event, most_cameras=2))
+    ]
+    every, two = ({title: text for title, text in found.items() if title} for found in drawn)
+    assert list(two.items()) == list(every.items())[:2]
+
+
+def test_what_is_not_finite_is_not_said():
+    rows = Table({"alt": [70.0, np.nan], "az": [180.0, np.nan], "gammaness": [np.nan, np.nan], "id": ["a", "b"]})
+    assert answer_of(rows[0]) == Answer(alt=70.0, az=180.0)
+    assert answer_of(rows[1]) is None

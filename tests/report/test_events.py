@@ -10,7 +10,7 @@ from merkhet.io.tables import read_table, write_table
 from merkhet.report.event_tables import event_data_rows, event_remarks, event_score_rows
 from merkhet.report.html import write_report
 from merkhet.report.run import read_run
-from tests.report.event_runs import write_event_run
+from tests.report.event_runs import run_on_file, write_event_run
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,10 @@ def test_the_page_holds_scores_baseline_and_figures(folder):
         "Toy &lt;showers&gt;",
     ):
         assert text in page, text
-    assert page.count("data:image/svg+xml") == 8
+    assert page.count("data:image/svg+xml") == 9
+    assert "<h2>Effective area</h2>" in page
+    assert "<h2>Events of the test split</h2>" in page
+    assert f"No event is drawn: {folder / 'gamma.h5'}: there is no such file." in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert CAMERA_TEXT not in page
 
@@ -44,6 +47,15 @@ def test_the_page_needs_nothing_but_tables(folder):
     first = write_report(folder).read_text()
     (folder / "report.html").unlink()
     assert write_report(folder).read_text() == first
+
+
+def test_events_are_shown_where_their_files_are_there(tmp_path):
+    folder = run_on_file(tmp_path)
+    page = write_report(folder).read_text()
+    assert page.count("data:image/png") == 4
+    assert "is drawn:" not in page
+    assert "Model: gammaness" in page
+    assert "but for the pictures of single events" in page
 
 
 def test_a_difference_is_judged_by_its_interval(folder):

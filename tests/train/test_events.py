@@ -17,6 +17,9 @@ from merkhet.errors import ConfigError, InputError
 from merkhet.infer.events import predict_events
 from merkhet.infer.inspect import describe
 from merkhet.io.cherenkov.array_spec import describe_array
+from merkhet.io.cherenkov.packed import pack_events, runs_of
+from merkhet.io.cherenkov.reading import open_event_file
+from merkhet.io.cherenkov.runs import read_runs
 from merkhet.io.tables import read_table
 from merkhet.recipes import load_recipe
 from merkhet.simulate.cherenkov.dataset import simulate
@@ -74,6 +77,27 @@ def test_a_run_leaves_a_bundle_scores_and_answers(run):
     assert set(run.read_metrics()) == {"val", "test"}
     assert run.read_metrics()["test"]["n"] == len(table)
     assert isinstance(run.read_experiment(), ArrayExperiment)
+
+
+def test_the_effective_area_follows_from_what_was_thrown(run, showers):
+    areas = run.read_metrics()["test"]["effective_area"]
+    assert set(areas) == {"all that were recorded", "gammaness above 0.5"}
+    rows, kept = areas.values()
+    test = read_table(run.predictions("test"))
+    gammas = test[test["true_particle"] == "gamma"]
+    assert sum(row["selected"] for row in rows) == len(gammas)
+    assert sum(row["selected"] for row in kept) == (gammas["gammaness"] > 0.5).sum()
+    thrown = next(r for r in read_runs(next(showers.glob("*.h5"))) if r.obs_id == gammas["obs_id"][0])
+    primary, side = (np.asarray(read_table(run.samples)[name]) for name in ("shower_primary_id", "split"))
+    share = ((primary == 0) & (side == "test")).sum() / (primary == 0).sum()
+    assert sum(row["thrown"] for row in rows) == pytest.approx(
+        thrown.n_showers * share, rel=0.04
+    )  # bins of less than one are left out
+
+
+def test_packs_know_how_their_showers_were_thrown(run, showers, tmp_path):
+    file = open_event_file(next(showers.glob("*.h5")))
+    assert runs_of(pack_events(file, tmp_path / "pack")) == runs_of(file) != ()
 
 
 def test_a_shower_stands_on_one_side(run):

@@ -33,15 +33,15 @@ def pack(
     """Pack the images of a table, or events of a Cherenkov array, into memory-mapped arrays for fast epochs.
 
     A pack stands wherever a table stands: merkhet train RECIPE data.table=PACK. A job that was killed goes on when
-    the same command is given again; --shard 1/4 ... 4/4 on four machines share one pack. A pack of events
-    (data.files=PACK) is made at a stretch, of one file, and takes no option but --overwrite.
+    the same command is given again; --shard 1/4 ... 4/4 on four machines share one pack. Events (data.files=PACK)
+    take no option but --overwrite: a file becomes a pack, a folder of files a folder of packs.
 
     Example: merkhet pack sky/catalog.csv sky/pack --workers 4
 
     Parameters
     ----------
     table
-        CSV, ECSV, FITS, VOTable or Parquet with a row per sample; or an HDF5 file of events.
+        CSV, ECSV, FITS, VOTable or Parquet with a row per sample; or an HDF5 file of events, or a folder of such files.
     out
         Folder to make.
     path_column
@@ -76,7 +76,7 @@ def pack(
     from merkhet.execute import Shard, default_workers
     from merkhet.io.cherenkov.reading import EVENT_SUFFIXES
 
-    if table.name.lower().endswith(EVENT_SUFFIXES):
+    if table.name.lower().endswith(EVENT_SUFFIXES) or table.is_dir():
         given = (id_column, root, bands, shape, hdu, plane, workers)
         plain = path_column == ("path",) and dims == 2 and shard == "1/1" and not any(x is not None for x in given)
         return _pack_events(table, out, plain=plain, overwrite=overwrite, output=output)
@@ -118,8 +118,26 @@ def _pack_events(file: Path, out: Path, *, plain: bool, overwrite: bool, output:
 
     if not plain:
         raise ConfigError(f"{file} holds events: pack takes no option but --overwrite for these")
+    if file.is_dir():
+        return _pack_folder(file, out, overwrite=overwrite, output=output)
     with output.progress("packing") as progress:
         packed = pack_events(open_event_file(file), out, overwrite=overwrite, progress=progress)
     output.say(f"{out}: {len(packed.index)} events with {packed.index.n_images} images packed")
     output.summary(pack=out, events=len(packed.index), images=packed.index.n_images)
     return 0
+
+
+def _pack_folder(folder: Path, out: Path, *, overwrite: bool, output: Output) -> int:
+    from merkhet.data.event_pack import pack_event_files
+
+    with output.progress("packing") as progress:
+        made = pack_event_files([folder], out, overwrite=overwrite, progress=progress)
+    counts = [sum(len(pack.index) for pack in made.packs), sum(pack.index.n_images for pack in made.packs)]
+    output.say(
+        f"{out}: {counts[0]} events with {counts[1]} images in {len(made.packs)} packs"
+        f"{f', {made.kept} of them made before' if made.kept else ''}"
+    )
+    for reject in made.rejects:
+        output.say(f"  {reject.file}: {reject.reason}")
+    output.summary(pack=out, events=counts[0], images=counts[1], packs=len(made.packs), rejected=len(made.rejects))
+    return 3 if made.rejects else 0

@@ -12,7 +12,7 @@ from merkhet.data.arrays import Rows
 from merkhet.data.dataset import TargetSource
 from merkhet.data.events import EventList, Slots
 from merkhet.data.sample import Batch
-from merkhet.io.cherenkov.events import FIELDS, Field, Images, require_fields
+from merkhet.io.cherenkov.events import FIELDS, EventSource, Field, Images, new_images, require_fields
 
 
 @dataclass(frozen=True)
@@ -116,21 +116,29 @@ class EventDataset:
         return result
 
     def _gather(self, kind: str, rows: Rows) -> _Gathered:
-        """Read all images of a type that the samples have."""
+        """Read all images of a type that the samples have, straight into the order of the samples."""
         file_of, local = self.events.locate(rows)
-        parts: list[_Gathered] = []
-        for number in np.unique(file_of).tolist():
-            file, mine = self.events.files[number], np.flatnonzero(file_of == number)
-            images, counts = (
-                (local[mine], np.ones(len(mine), dtype=np.int64))
-                if self.events.mono
-                else file.index.images_of(local[mine])
-            )
-            slot, sample = file.index.slot[images].astype(np.int64), np.repeat(mine, counts)
-            of_type = np.isin(slot, file.subarray.slots(kind))
-            found = file.images(kind, images[of_type], fields=self.fields)
-            parts.append(_Gathered(sample[of_type], slot[of_type], found))
-        return _finite(_in_order(parts))
+        found = [self._images_of(kind, number, file_of=file_of, local=local) for number in np.unique(file_of).tolist()]
+        sample, slot = (np.concatenate(parts) for parts in zip(*((part[1], part[2]) for part in found), strict=True))
+        order = np.argsort(sample, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        camera = self.events.subarray.type(kind).camera
+        images, _ = new_images(len(order), camera.n_pixels, fields=self.fields)
+        starts = np.cumsum([0, *(len(part[1]) for part in found)])
+        for (file, _, _, mine), start in zip(found, starts, strict=False):
+            file.images(kind, mine, fields=self.fields, into=(images, place[start : start + len(mine)]))
+        return _finite(_Gathered(sample[order], slot[order], images))
+
+    def _images_of(self, kind: str, number: int, *, file_of: Rows, local: Rows) -> tuple[EventSource, Rows, Rows, Rows]:
+        """Return a file, and for each image of a type that its samples have: sample, slot, place in the index."""
+        file, mine = self.events.files[number], np.flatnonzero(file_of == number)
+        images, counts = (
+            (local[mine], np.ones(len(mine), dtype=np.int64)) if self.events.mono else file.index.images_of(local[mine])
+        )
+        slot, sample = file.index.slot[images].astype(np.int64), np.repeat(mine, counts)
+        of_type = np.isin(slot, file.subarray.slots(kind))
+        return file, sample[of_type], slot[of_type], images[of_type]
 
     def _laid_out(self, kind: str, found: _Gathered, *, size: int) -> dict[str, torch.Tensor]:
         """Put images into their place on the axis of telescopes."""
@@ -153,15 +161,6 @@ class EventDataset:
             arrays[name] = np.zeros((size, width, values.shape[1]), dtype=values.dtype)
             arrays[name][found.sample, place] = values
         return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
-
-
-def _in_order(parts: Sequence[_Gathered]) -> _Gathered:
-    if len(parts) == 1:
-        return parts[0]  # the samples of one file stand in order already
-    sample = np.concatenate([part.sample for part in parts])
-    order = np.argsort(sample, kind="stable")
-    images = {name: np.concatenate([part.images[name] for part in parts])[order] for name in parts[0].images}
-    return _Gathered(sample[order], np.concatenate([part.slot for part in parts])[order], images)
 
 
 def _finite(found: _Gathered) -> _Gathered:

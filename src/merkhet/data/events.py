@@ -206,7 +206,7 @@ def list_events(data: EventData, *, types: Sequence[str] = (), slots: Slots = "a
 
 
 def event_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files that paths stand for: themselves, or the HDF5 files of a folder, sorted by name.
+    """Return the files that paths stand for: themselves, or the HDF5 files of a folder, else its packs.
 
     Raises
     ------
@@ -218,9 +218,13 @@ def event_files(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir() or is_pack(path):
             found.append(path)
             continue
-        inside = sorted(entry for entry in path.iterdir() if entry.name.lower().endswith(EVENT_SUFFIXES))
+        entries = sorted(path.iterdir())
+        inside = [entry for entry in entries if entry.name.lower().endswith(EVENT_SUFFIXES)]
+        inside = inside or [entry for entry in entries if is_pack(entry)]  # not both: events would stand twice
         if not inside:
-            raise InputError(path, "holds no HDF5 file", expected="files of events ending in .h5, .hdf5 or .hdf")
+            raise InputError(
+                path, "holds no HDF5 file", expected="files of events ending in .h5, .hdf5, .hdf, or packs"
+            )
         found += inside
     return found
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from astropy.table import Row, Table
+from astropy.table import Row, Table, vstack
 
 from merkhet.errors import InputError, OutputError
 from merkhet.infer.event_files import ModelEvents
+from merkhet.infer.event_mean import events_of_images
 from merkhet.io.atomic import os_errors, refuse_existing
 from merkhet.io.cherenkov.dl2 import write_dl2
 from merkhet.io.cherenkov.events import EventSource
-from merkhet.io.cherenkov.hdf5 import open_hdf5
+from merkhet.io.cherenkov.packed import runs_of
 from merkhet.io.cherenkov.reading import EVENT_SUFFIXES
-from merkhet.io.cherenkov.runs import RUN_TABLE, SimulatedRun, read_runs
 from merkhet.io.cherenkov.simulated import TRUTH
 from merkhet.io.rejects import Reject, write_rejects
 from merkhet.io.tables import check_writable, write_table
@@ -86,7 +86,7 @@ class EventOutputs:
         """Write what was asked for and return the pictures; what cannot be drawn is added to the rejects."""
         if self.out is not None and self.one_array:
             if answered:
-                _write_dl2(self.out, table, [part.file for part in answered], overwrite=self.overwrite)
+                _write_dl2(self.out, table, answered, overwrite=self.overwrite)
         elif self.out is not None:
             write_table(table, self.out, overwrite=self.overwrite)
         pictures = tuple(_draw(self.displays, answered, rejects)) if self.displays else ()
@@ -131,21 +131,18 @@ def _names(file: ModelEvents) -> npt.NDArray[np.void]:
     return names
 
 
-def _write_dl2(path: Path, table: Table, files: Sequence[ModelEvents], *, overwrite: bool) -> None:
+def _write_dl2(path: Path, table: Table, answered: Sequence[Answered], *, overwrite: bool) -> None:
+    files = [part.file for part in answered]
     mono = files[0].events.mono
-    events = table
-    if mono:
-        names = np.concatenate([_names(file) for file in files])
-        events = Table({"obs_id": names["obs"], "event_id": names["event"]})
     write_dl2(
         path,
         subarray=files[0].source.subarray,
-        events=events,
+        events=vstack([events_of_images(part.file, part.table) for part in answered]) if mono else table,
         telescopes=table if mono else None,
         triggered=np.concatenate([file.triggered() for file in files]),
         used=np.concatenate([file.used() for file in files]),
         truth=_truth(files),
-        runs=tuple({run.obs_id: run for file in files for run in _runs(file.source)}.values()),
+        runs=tuple({run.obs_id: run for file in files for run in runs_of(file.source)}.values()),
         overwrite=overwrite,
     )
 
@@ -160,15 +157,6 @@ def _truth(files: Sequence[ModelEvents]) -> Mapping[str, npt.NDArray[Any]] | Non
 def _label(file: ModelEvents, name: str) -> npt.NDArray[Any]:
     labels = file.source.index.labels
     return labels[name][file.rows] if name in labels else np.full(len(file.rows), np.nan)
-
-
-def _runs(source: EventSource) -> list[SimulatedRun]:
-    """Return how the showers of a file were thrown; nothing for packs, other layouts and observed data."""
-    if source.path.is_dir():
-        return []
-    with open_hdf5(source.path) as file:
-        known = RUN_TABLE in file
-    return read_runs(source.path) if known else []
 
 
 def _draw(displays: EventDisplays, answered: Sequence[Answered], rejects: list[Reject]) -> Iterator[Path]:

@@ -23,6 +23,7 @@ from merkhet.report.style import COLORS, plain, saved, styled
 
 MOST_CAMERAS = 8
 _TRUE, _FOUND = COLORS[2], COLORS[1]
+_TICKS = (0, 3, *(lead * 10**power for power in range(1, 7) for lead in (1, 3)))
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,12 @@ class Answer:
 
 @styled
 def event_display(
-    source: EventSource, event: int, *, answer: Answer | None = None, save_path: Path | None = None
+    source: EventSource,
+    event: int,
+    *,
+    answer: Answer | None = None,
+    most_cameras: int = MOST_CAMERAS,
+    save_path: Path | None = None,
 ) -> Figure:
     """Draw an event: its brightest cameras with charge and cleaning, and the array with core and direction.
 
@@ -53,6 +59,8 @@ def event_display(
         Row of the event.
     answer
         What a model says.
+    most_cameras
+        How many cameras are drawn; the brightest where more have an image.
     save_path
         File to write, in the format of its suffix.
 
@@ -63,7 +71,7 @@ def event_display(
     """
     table, images = images_of_event(source, event)
     geometry = reconstruct(table)
-    brightest = np.argsort(-np.nan_to_num(table["hillas_intensity"]), kind="stable")[:MOST_CAMERAS]
+    brightest = np.argsort(-np.nan_to_num(table["hillas_intensity"]), kind="stable")[:most_cameras]
     columns = min(4, len(brightest)) + 1
     rows = max(1, -(-len(brightest) // (columns - 1)))
     figure = Figure(figsize=(2.7 * columns + 1.2, 2.9 * rows + 0.9), layout="constrained")
@@ -78,11 +86,15 @@ def event_display(
 
 
 def draw_answer(source: EventSource, event: int, answer: Row | None, path: Path) -> None:
-    """Write the picture of an event with the row of its answer, of which what is not finite is not said."""
-    names = ("alt", "az", "energy", "gammaness")
-    known = {} if answer is None else {name: float(answer[name]) for name in names if name in answer.colnames}
+    """Write the picture of an event with the row of its answer, where it has one."""
+    event_display(source, event, answer=None if answer is None else answer_of(answer), save_path=path)
+
+
+def answer_of(row: Row) -> Answer | None:
+    """Return what a row of answers says, without what is not finite; None where nothing is left."""
+    known = {name: float(row[name]) for name in ("alt", "az", "energy", "gammaness") if name in row.colnames}
     said = {name: value for name, value in known.items() if np.isfinite(value)}
-    event_display(source, event, answer=Answer(**said) if said else None, save_path=path)
+    return Answer(**said) if said else None
 
 
 def _directions(
@@ -135,7 +147,9 @@ def _draw_camera(
     size = table["hillas_intensity"][image]
     text = f"{size:,.0f} p.e. after cleaning" if np.isfinite(size) else "nothing after cleaning"
     axes.set_xlabel(text, fontsize=7)
-    axes.figure.colorbar(pixels, ax=axes, shrink=0.75, pad=0.02).ax.tick_params(labelsize=6)
+    ticks = [tick for tick in _TICKS if tick <= high]
+    bar = axes.figure.colorbar(pixels, ax=axes, shrink=0.75, pad=0.02, ticks=ticks, format="{x:,.0f}")
+    bar.ax.tick_params(labelsize=6)
 
 
 def _draw_array(axes: Axes, source: EventSource, event: int, table: ImageTable, *, geometry: StereoGeometry) -> None:
@@ -163,14 +177,18 @@ def _title(source: EventSource, event: int, answer: Answer | None) -> str:
     parts = [f"observation {obs_id}, event {event_id}"]
     known: Mapping[str, Any] = index.labels
     if "energy" in known and "shower_primary_id" in known:
-        names = {0: "gamma", 1: "electron", 101: "proton"}
-        number = int(known["shower_primary_id"][event])
-        parts.append(f"true: {names.get(number, f'primary {number}')} of {float(known['energy'][event]):.3g} TeV")
+        primary = primary_name(int(known["shower_primary_id"][event]))
+        parts.append(f"true: {primary} of {float(known['energy'][event]):.3g} TeV")
     if answer is not None:
         said = [f"gammaness {answer.gammaness:.2f}"] if answer.gammaness is not None else []
         said += [f"{answer.energy:.3g} TeV"] if answer.energy is not None else []
         parts += [f"found: {', '.join(said)}"] if said else []
     return "   ".join(parts)
+
+
+def primary_name(number: int) -> str:
+    """Return what a ``shower_primary_id`` is called."""
+    return {0: "gamma", 1: "electron", 101: "proton"}.get(number, f"primary {number}")
 
 
 def pixel_outlines(camera: CameraGeometry) -> npt.NDArray[np.float64]:

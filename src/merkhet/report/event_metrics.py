@@ -38,11 +38,19 @@ class _Method(Part):
 Difference = dict[Literal["a", "b", "difference", "low", "high", "p_value"], float | None]
 
 
+class _Area(Part):
+    low_tev: float
+    high_tev: float
+    selected: int
+    area_m2: Score
+
+
 class _Side(_Method):
     classes: dict[str, int]
     baselines: dict[str, _Method]
     against: dict[str, dict[str, Difference]]
     bootstrap: Bootstrap
+    effective_area: dict[str, list[_Area]] = {}
 
 
 class _Fold(Part):

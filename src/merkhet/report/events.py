@@ -15,7 +15,8 @@ from merkhet.evaluate.cherenkov.coverage import levels_of_truth
 from merkhet.evaluate.scores import roc_points
 from merkhet.report import event_tables, folds, plots, provenance
 from merkhet.report.event_answer_plots import coverage_plot, gammaness_plot, migration_plot, separation_plot
-from merkhet.report.event_plots import FEWEST, resolution_plot
+from merkhet.report.event_pictures import event_pictures
+from merkhet.report.event_plots import FEWEST, effective_area_plot, resolution_plot
 from merkhet.report.event_tables import TREES
 from merkhet.report.history import history_plot, numeric
 from merkhet.report.page import embed, environment
@@ -24,7 +25,7 @@ from merkhet.report.run import RunTables
 from merkhet.report.splits import where_scored
 from merkhet.report.summary import meaning_of_intervals
 
-FIGURES = ("history", "roc", "gammaness", "reliability", "coverage", "resolution", "migration", "separation")
+FIGURES = ("history", "roc", "gammaness", "reliability", "coverage", "resolution", "migration", "separation", "area")
 MODEL = "this model"
 
 
@@ -52,6 +53,7 @@ def render_events(run: RunTables) -> str:
         fewest=FEWEST,
         folds=folds.fold_rows(run),
         figures=dict.fromkeys(FIGURES, "") | _history(run) | _figures(run, experiment),
+        pictures=event_pictures(run),
         training_time=training_time(run),
         rejects=first_rejects(run.rejects),
         rejected=len(run.rejects) if run.rejects is not None else None,
@@ -94,6 +96,8 @@ def _figures(run: RunTables, experiment: ArrayExperiment) -> dict[str, str]:
     gammas = table[np.asarray(table["true_particle"]).astype(str) == task.signal]
     if "energy" in task.heads:
         figures["migration"] = embed(migration_plot(gammas["true_energy"], gammas["energy"]))
+    if any(row["selected"] for rows in result.get("effective_area", {}).values() for row in rows):
+        figures["area"] = embed(effective_area_plot(result["effective_area"]))
     if {"energy", "direction"} & set(task.heads):
         figures["coverage"] = embed(coverage_plot(levels_of_truth(table, signal=task.signal)))
         of_energy = {MODEL: result["by_energy"]}

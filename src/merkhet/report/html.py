@@ -24,8 +24,9 @@ from merkhet.train.run import Run
 def write_report(run: Path) -> Path:
     """Rebuild ``report.html`` of a run folder from the tables in it, and return its path.
 
-    The images themselves are not read: the run holds the pixels that are shown. Parts that are absent (no test split,
-    no predictions) are named as such on the page.
+    Images are not read: the run holds the pixels that are shown. Events are, for some pictures, where their files are
+    still there. Parts that are absent (no test split, no predictions, no files of events) are named as such on the
+    page.
 
     Raises
     ------

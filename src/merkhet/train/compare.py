@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
+import numpy.typing as npt
+from astropy.table import Table, hstack
 
 from merkhet.config.array_tasks import ArrayEvents
 from merkhet.config.tasks import need_classifier
 from merkhet.errors import ConfigError, InputError
 from merkhet.evaluate.cherenkov.scores import compare_events
+from merkhet.evaluate.cherenkov.telescope_mean import mean_over_telescopes
 from merkhet.evaluate.paired import paired_bootstrap
 from merkhet.io.tables import read_table
 from merkhet.train.run import Run
@@ -17,6 +19,8 @@ from merkhet.train.run import Run
 
 def compare_runs(first: str | Path, second: str | Path, *, side: str = "test") -> dict[str, Any]:
     """Compare the predictions of two runs by a paired bootstrap over groups.
+
+    Of a run on events and one on single images, the latter answers for an event by the mean over its telescopes.
 
     Returns
     -------
@@ -47,7 +51,9 @@ def compare_runs(first: str | Path, second: str | Path, *, side: str = "test") -
 
 
 def _compare_event_tables(first: Table, second_table: Table, *, task: ArrayEvents, second: Path) -> dict[str, Any]:
-    if not np.array_equal(np.asarray(first["id"]).astype(str), np.asarray(second_table["id"]).astype(str)):
+    if ("tel_id" in first.colnames) != ("tel_id" in second_table.colnames):
+        first, second_table = (_as_events(table) for table in (first, second_table))
+    if not np.array_equal(_names(first), _names(second_table)):
         raise InputError(
             second,
             "answers for other events, or in another order",
@@ -55,3 +61,19 @@ def _compare_event_tables(first: Table, second_table: Table, *, task: ArrayEvent
             action="Give both the same data, seed and split, or score both with --table",
         )
     return compare_events(first, second_table, signal=task.signal, seed=0)
+
+
+def _names(table: Table) -> npt.NDArray[np.str_]:
+    return np.asarray(table["id"]).astype(str)
+
+
+def _as_events(table: Table) -> Table:
+    """Return a row for each event, sorted by name: of single images the mean over its telescopes."""
+    observation, number = (np.asarray(table[column]).astype(str) for column in ("obs_id", "event_id"))
+    name = np.char.add(np.char.add(observation, "_"), number)
+    _, first, event = np.unique(name, return_index=True, return_inverse=True)
+    if "tel_id" not in table.colnames:
+        return table[first]
+    truth = table[[column for column in table.colnames if column.startswith("true_") or column == "group"]][first]
+    truth["id"] = name[first]
+    return hstack([truth, mean_over_telescopes(table, event=event, count=len(first))])

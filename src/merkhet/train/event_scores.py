@@ -27,6 +27,7 @@ from merkhet.tasks.apply import apply_task, choose_device
 from merkhet.tasks.base import Prediction
 from merkhet.terminal import progress as progress_bar
 from merkhet.train.assess import assess
+from merkhet.train.event_areas import effective_areas
 from merkhet.train.event_baselines import TREES, TreeLesson, read_lesson, tree_answers, tree_lesson, write_lesson
 from merkhet.train.events import (
     IDENTITY,
@@ -108,6 +109,7 @@ def assess_events(
         if said is not None:
             write_table(said, run.baseline(TREES, side), overwrite=True)
         metrics[side] = score_event_tables(table, said, task=prepared.experiment.task, seed=seed)
+        metrics[side]["effective_area"] = effective_areas(prepared, table, side=side)
     run.write_metrics(metrics)
     return metrics
 
@@ -183,12 +185,17 @@ def evaluate_on_events(
 
 
 def answers_table(prediction: Prediction, prepared: PreparedEvents, *, side: str, model: str) -> Table:
-    """Join answers with truth and identity of the events of a side."""
+    """Join answers with truth and identity of the events of a side.
+
+    ``file_number`` counts the files that :func:`merkhet.data.events.event_files` finds, from 0: observation and event
+    do not tell the events of two productions apart.
+    """
     known = prepared.table(side)
     table = Table({"id": event_names(known)})
     for name in (*IDENTITY, "group"):
         if name in known.colnames:
             table[name] = known[name]
+    table["file_number"] = prepared.samples.events.locate(prepared.rows(side))[0].astype(np.int32)
     table["split"] = np.full(len(known), side)
     for name, values in (prepared.truth.truth_columns(known) | prediction.columns).items():
         table[name] = values

@@ -37,6 +37,15 @@ def test_a_selection_that_keeps_all_watches_the_whole_ground():
     assert half["area_m2"]["low"] < ground / 2 < half["area_m2"]["high"] * 1.02
 
 
+def test_a_split_stands_for_its_share_of_the_showers():
+    energy = np.full(400, 0.5)
+    whole = effective_area(energy, selected=np.ones(400, bool), runs=[run()], edges_tev=EDGES)
+    part = effective_area(energy[:100], selected=np.ones(100, bool), runs=[run()], share=0.25, edges_tev=EDGES)
+    for a, b in zip(whole, part, strict=True):
+        assert b["thrown"] == pytest.approx(a["thrown"] / 4)
+        assert b["area_m2"]["value"] == pytest.approx(a["area_m2"]["value"])
+
+
 def test_runs_must_agree_on_the_ground():
     with pytest.raises(InputError, match="core radii"):
         effective_area([1.0], selected=[True], runs=[run(), run(core_radius_m=100.0)])

@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -10,10 +12,14 @@ from tests.showers import events, image_table
 TRAIN, TEST = (240, 2), (60, 1)
 
 
+@cache
+def trained(stereo):
+    return TreeBaseline(stereo=stereo).fit(image_table(TRAIN[0], seed=TRAIN[1]), events(TRAIN[0], seed=TRAIN[1]).truth)
+
+
 def scored(stereo):
-    model = TreeBaseline(stereo=stereo).fit(image_table(TRAIN[0], seed=TRAIN[1]), events(TRAIN[0], seed=TRAIN[1]).truth)
     table, truth = image_table(TEST[0], seed=TEST[1]), events(TEST[0], seed=TEST[1]).truth
-    found = model.predict(table)
+    found = trained(stereo).predict(table)
     event = np.arange(table.events) if stereo else table.event
     found["true_particle"] = np.where(truth["shower_primary_id"] == 0, "gamma", "other")[event]
     found["true_energy"] = truth["energy"][event]
@@ -49,6 +55,16 @@ def test_answers_are_valid_or_not_a_number(both):
         assert isinstance(table, Table)
         columns = np.stack([table[name] for name in ("gammaness", "energy", "alt", "az")])
         np.testing.assert_array_equal(np.isfinite(columns).all(axis=0), table["is_valid"])
+
+
+def test_an_event_without_usable_image_is_not_answered_and_changes_no_other():
+    table = image_table(TEST[0], seed=TEST[1])
+    whole, rest = trained(True).predict(table), trained(True).predict(table.take(table.event != 3))
+    assert not rest["is_valid"][3]
+    assert np.isnan(rest["gammaness"][3])
+    others = np.arange(table.events) != 3
+    for name in ("gammaness", "energy", "alt", "az"):
+        np.testing.assert_array_equal(rest[name][others], whole[name][others])
 
 
 def test_gammas_have_scaled_sizes_around_zero():

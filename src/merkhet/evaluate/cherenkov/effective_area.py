@@ -19,6 +19,7 @@ def effective_area(
     *,
     selected: npt.ArrayLike,
     runs: Sequence[SimulatedRun],
+    share: float = 1.0,
     edges_tev: npt.ArrayLike = ENERGY_EDGES_TEV,
     confidence: float = 0.95,
 ) -> list[dict[str, Any]]:
@@ -35,6 +36,9 @@ def effective_area(
         ``(n,)``: which of them pass the selection.
     runs
         How the showers were thrown; they must agree on the radius.
+    share
+        Share of the recorded events of these runs that ``true_energy`` holds, drawn at random: below one for a test
+        split, which stands for so many of the thrown showers.
     edges_tev
         Edges of the bins.
     confidence
@@ -54,7 +58,7 @@ def effective_area(
     if len(radii) != 1:
         raise InputError("simulated runs", f"core radii {radii} m", expected="one, the same for all runs")
     edges = np.asarray(edges_tev, dtype=np.float64)
-    thrown = np.sum([thrown_showers(run, edges_tev=edges) for run in runs], axis=0)
+    thrown = share * np.sum([thrown_showers(run, edges_tev=edges) for run in runs], axis=0)
     kept = np.histogram(np.asarray(true_energy)[np.asarray(selected, dtype=bool)], bins=edges)[0]
     ground, tail = np.pi * radii[0] ** 2, (1 - confidence) / 2
     rows = []

@@ -132,7 +132,7 @@ class TreeBaseline:
         weight = np.sqrt(used["hillas_intensity"])
         means = [_mean(values, weight, used)[event] for values in scaled]
         distance = np.hypot(used["hillas_fov_lon"] - geometry.lon[event], used["hillas_fov_lat"] - geometry.lat[event])
-        brightness = np.log10(np.bincount(event, used["hillas_intensity"], minlength=used.events))[event]
+        brightness = np.log10(np.bincount(event, used["hillas_intensity"], minlength=used.events)[event])
         return [
             impact, geometry.height_max[event], distance, geometry.images[event].astype(np.float64), brightness,
             *scaled, *means,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Field = Literal["charge", "time", "mask"]
 Images: TypeAlias = dict[Field, npt.NDArray[Any]]
+Target: TypeAlias = tuple[Images, Places]
 
 FIELDS: tuple[Field, ...] = ("charge", "time", "mask")
 
@@ -39,7 +40,9 @@ class EventSource(Protocol):
     def with_index(self, index: EventIndex) -> Self: ...  # noqa: D102
     def fields(self, tel_type: str) -> tuple[Field, ...]: ...  # noqa: D102
     def images_of_type(self, tel_type: str) -> Places: ...  # noqa: D102
-    def images(self, tel_type: str, images: Places, *, fields: Sequence[Field] = FIELDS) -> Images: ...  # noqa: D102
+    def images(  # noqa: D102
+        self, tel_type: str, images: Places, *, fields: Sequence[Field] = FIELDS, into: Target | None = None
+    ) -> Images: ...
     def read_parameters(self, slot: int, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]: ...  # noqa: D102
     def chunk_rows(self, slot: int) -> int: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
@@ -118,7 +121,9 @@ class EventFile:
         """Return the images, as places in the index, of all telescopes of a type."""
         return self.index.images_at(self.subarray.slots(tel_type))
 
-    def images(self, tel_type: str, images: Places, *, fields: Sequence[Field] = FIELDS) -> Images:
+    def images(
+        self, tel_type: str, images: Places, *, fields: Sequence[Field] = FIELDS, into: Target | None = None
+    ) -> Images:
         """Return images of telescopes of one type, decoded by whole chunks.
 
         Parameters
@@ -129,6 +134,8 @@ class EventFile:
             ``(n,)``: places in the index, in any order.
         fields
             What to return of them.
+        into
+            Arrays to fill, and the row of each image there ``(n,)``; new ones in order where absent.
 
         Returns
         -------
@@ -143,10 +150,7 @@ class EventFile:
             holds another event than the index says.
         """
         require_fields(self, tel_type, fields)
-        pixels = self.subarray.type(tel_type).camera.n_pixels
-        result: Images = {
-            name: np.empty((len(images), pixels), dtype=bool if name == "mask" else np.float32) for name in fields
-        }
+        result, at = into or new_images(len(images), self.subarray.type(tel_type).camera.n_pixels, fields=fields)
         slots = self.index.slot[images]
         by_tables: dict[tuple[str, ...], list[int]] = {}
         for slot in np.unique(slots).tolist():
@@ -158,7 +162,8 @@ class EventFile:
             rows, places = rows[order], places[order]
             edges = [*np.searchsorted(rows, store.starts).tolist(), len(rows)]
             for table, start, first, last in zip(store.tables, store.starts, edges[:-1], edges[1:], strict=True):
-                self._gather(table, rows[first:last] - start, places[first:last], images, store=store, result=result)
+                part = places[first:last]
+                self._gather(table, rows[first:last] - start, at[part], images[part], store=store, result=result)
         return result
 
     def read_parameters(self, slot: int, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
@@ -209,7 +214,7 @@ class EventFile:
     def _gather(
         self, name: str, rows: Places, places: Places, images: Places, *, store: ImageStore, result: Images
     ) -> None:
-        """Read ascending rows of one table into the places of their images."""
+        """Read ascending rows of one table, which hold ``images``, into their places in the result."""
         table = self._table(name)
         ids = {column: np.empty(len(rows), dtype=np.int64) for column in store.identity}
         for part, records in table.blocks(rows):
@@ -226,7 +231,7 @@ class EventFile:
                     )
                 scaled = field_name == "charge" and store.charge_scale != 1
                 target[mine] = values / np.float32(store.charge_scale) if scaled else values
-        self._check_identity(store, ids, images[places], rows=rows, where=name)
+        self._check_identity(store, ids, images, rows=rows, where=name)
 
     def _check_identity(
         self, store: ImageStore, ids: dict[str, Places], images: Places, *, rows: Places, where: str
@@ -256,6 +261,12 @@ class EventFile:
             tables[name] = ChunkedTable(file[name], path=self.path)
         table: ChunkedTable = tables[name]
         return table
+
+
+def new_images(count: int, pixels: int, *, fields: Sequence[Field]) -> Target:
+    """Return arrays ``(count, pixels)`` for fields of images, to be filled in order."""
+    arrays = {name: np.empty((count, pixels), dtype=bool if name == "mask" else np.float32) for name in fields}
+    return arrays, np.arange(count)
 
 
 def require_fields(source: EventSource, tel_type: str, fields: Sequence[Field]) -> None:

@@ -12,7 +12,7 @@ A pack is a folder::
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,8 +24,9 @@ from merkhet.errors import InputError
 from merkhet.execute import Progress
 from merkhet.io.atomic import os_errors, prepare_folder, write_text
 from merkhet.io.cherenkov.camera import CameraGeometry, PixelShape
-from merkhet.io.cherenkov.events import FIELDS, EventFile, Field, Images, require_fields
+from merkhet.io.cherenkov.events import FIELDS, EventFile, EventSource, Field, Images, Target, require_fields
 from merkhet.io.cherenkov.index import EventIndex, Places, compact
+from merkhet.io.cherenkov.runs import SimulatedRun, known_runs
 from merkhet.io.cherenkov.subarray import Subarray, TelescopeType
 from merkhet.io.reading import read_errors
 
@@ -43,7 +44,7 @@ class PackedEvents:
     """A pack of events, read like the file that it was made of.
 
     Attributes are those of :class:`merkhet.io.cherenkov.events.EventFile`; ``held`` says which fields there are of each
-    telescope type.
+    telescope type, ``runs`` how the showers were thrown where the file said it.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class PackedEvents:
     index: EventIndex
     held: Mapping[str, tuple[Field, ...]]
     parameters: Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
+    runs: tuple[SimulatedRun, ...] = ()
     _maps: dict[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def with_index(self, index: EventIndex) -> Self:
@@ -67,11 +69,18 @@ class PackedEvents:
         """Return the images, as places in the index, of all telescopes of a type."""
         return self.index.images_at(self.subarray.slots(tel_type))
 
-    def images(self, tel_type: str, images: Places, *, fields: Sequence[Field] = FIELDS) -> Images:
+    def images(
+        self, tel_type: str, images: Places, *, fields: Sequence[Field] = FIELDS, into: Target | None = None
+    ) -> Images:
         """Return images of one type; see :meth:`merkhet.io.cherenkov.events.EventFile.images`."""
         require_fields(self, tel_type, fields)
         rows = self.index.row[images].astype(np.int64)
-        return {name: self._map(tel_type, name)[rows] for name in fields}
+        if into is None:
+            return {name: self._map(tel_type, name)[rows] for name in fields}
+        result, at = into
+        for name in fields:
+            result[name][at] = self._map(tel_type, name)[rows]
+        return result
 
     def read_parameters(self, slot: int, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         """Return parameters of all images of the type of a telescope, by row.
@@ -107,6 +116,11 @@ class PackedEvents:
         return {**self.__dict__, "_maps": {}}
 
 
+def state_of(path: Path) -> list[int]:
+    """Return size and time of change of a file, by which a pack tells whether it was made of it as it is now."""
+    return [path.stat().st_size, path.stat().st_mtime_ns]
+
+
 def is_pack(path: Path) -> bool:
     """Tell whether a path is a pack of events."""
     return (path / MARKER).is_file()
@@ -130,10 +144,12 @@ def pack_events(
         "format": FORMAT,
         "merkhet": __version__,
         "source": str(source.path.absolute()),
+        "state": state_of(source.path),
         "layout": source.format,
         "model_version": source.model_version,
         "finished": False,
         "held": held,
+        "runs": [asdict(run) for run in known_runs(source.path)],
     }
     write_text(out / MARKER, json.dumps(facts, indent=1))
     packed_row = np.zeros(source.index.n_images, dtype=np.int64)
@@ -177,7 +193,13 @@ def open_pack(path: str | Path) -> PackedEvents:
             kind: {name: array[key] for name in _PARAMETERS if (key := f"parameter_{place}_{name}") in array}
             for place, kind in enumerate(subarray.type_names)
         }
-    return PackedEvents(path, facts["layout"], facts["model_version"], subarray, loaded, held, parameters)
+        runs = tuple(SimulatedRun(**run | {"pointing": tuple(run["pointing"])}) for run in facts.get("runs", ()))
+    return PackedEvents(path, facts["layout"], facts["model_version"], subarray, loaded, held, parameters, runs)
+
+
+def runs_of(source: EventSource) -> tuple[SimulatedRun, ...]:
+    """Return how the showers of a file or a pack were thrown; nothing where it does not say."""
+    return source.runs if isinstance(source, PackedEvents) else tuple(known_runs(source.path))
 
 
 def _array_name(place: int, name: str) -> str:

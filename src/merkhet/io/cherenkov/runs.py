@@ -43,6 +43,13 @@ class SimulatedRun:
     observation_height_m: float
 
 
+def known_runs(path: str | Path) -> list[SimulatedRun]:
+    """Return what :func:`read_runs` does; nothing for observed data and for layouts that do not say it."""
+    with open_hdf5(path) as file:
+        known = RUN_TABLE in file
+    return read_runs(path) if known else []
+
+
 def read_runs(path: str | Path) -> list[SimulatedRun]:
     """Return how the showers of a file of ctapipe's data model were thrown, one row an observation.
 
