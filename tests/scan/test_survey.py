@@ -114,7 +114,7 @@ def test_a_scan_that_is_killed_goes_on_and_gives_the_same_catalog(model, tiles, 
         "import os, signal\nfrom merkhet.scan import one_tile\nfrom merkhet.scan.survey import scan\n"
         "read = one_tile.read_tile\n"
         "def die(files, hdu):\n"
-        "    if files.id == 't1': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    if files.id == 't2': os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return read(files, hdu=hdu)\n"
         "one_tile.read_tile = die\n"
         f"scan({model!r}, {[str(path) for path in tiles]!r}, out={str(out)!r}, threshold=0.5)\n"

@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 
 from merkhet.scan.footprints import Footprint
 
@@ -17,10 +16,17 @@ def carry(
 ) -> tuple[FloatArray, FloatArray]:
     """Return where positions in pixels of ``source`` lie in pixels of ``target``: ``x``, then ``y``."""
     axes = [spread_nodes(0, n - 1) for n in source.shape]
-    where = [(place - axis[0]) / (axis[1] - axis[0]) for place, axis in zip((y, x), axes, strict=True)]
+    (row, up), (column, right) = (_between(place, axis) for place, axis in zip((y, x), axes, strict=True))
     there = _at_nodes(axes[0], axes[1], source=source, target=target)
-    found = [map_coordinates(node, where, order=1, mode="nearest", prefilter=False) for node in there]
-    return found[0], found[1]
+    corner, next_row = row * len(axes[1]) + column, len(axes[1])
+
+    def at(node: FloatArray) -> FloatArray:
+        below, above = (
+            node.take(first) * (1 - right) + node.take(first + 1) * right for first in (corner, corner + next_row)
+        )
+        return below * (1 - up) + above * up
+
+    return at(there[0]), at(there[1])
 
 
 def carry_grid(
@@ -39,9 +45,10 @@ def carry_grid(
         The images.
     """
     axes = [spread_nodes(places[0], places[-1], step=NODE_PX * np.sqrt(width)) for places in (y, x)]
-    below, across = (_weights(places, axis) for places, axis in zip((y, x), axes, strict=True))
+    rows, columns = (_between(places, axis) for places, axis in zip((y, x), axes, strict=True))
     there = _at_nodes(axes[0], axes[1], source=source, target=target)
-    return below @ there[0] @ across.T, below @ there[1] @ across.T
+    found = [_interpolated(np.ascontiguousarray(_interpolated(node.T, columns).T), rows) for node in there]
+    return found[0], found[1]
 
 
 def spread_nodes(first: float, last: float, *, step: float = NODE_PX) -> FloatArray:
@@ -57,7 +64,19 @@ def _at_nodes(
     return target.pixels(*source.sky(grid_x, grid_y))
 
 
-def _weights(places: FloatArray, nodes: FloatArray) -> FloatArray:
-    """Return the weights ``(places, nodes)`` of linear interpolation between equidistant nodes."""
-    step = nodes[1] - nodes[0]
-    return np.asarray(np.clip(1 - np.abs(places[:, None] - nodes) / step, 0, None))
+def _between(places: npt.NDArray[np.floating], nodes: FloatArray) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return the node before each place, and how far it is from there to the next: 0 to 1."""
+    steps = (places.astype(np.float64) - nodes[0]) / (nodes[1] - nodes[0])
+    before = np.clip(steps.astype(np.int64), 0, len(nodes) - 2)
+    return before, steps - before
+
+
+def _interpolated(values: FloatArray, between: tuple[npt.NDArray[np.int64], FloatArray]) -> FloatArray:
+    """Return rows between those of ``values``."""
+    # No matrix product: libraries of linear algebra would set all cores to work on it, which the network needs.
+    before, share = between
+    result = values[before + 1]
+    result -= values[before]
+    result *= share[:, None]
+    result += values[before]
+    return result

@@ -16,7 +16,7 @@ from merkhet.io.reading import quiet_astropy
 from merkhet.io.wcs import clean_header
 from merkhet.scan.background import estimate_background
 from merkhet.scan.listing import TileFiles, list_tiles
-from merkhet.scan.pyramid import Layers
+from merkhet.scan.pyramid import STRIP_PX, Layers
 
 __all__ = ["SkyTile", "TileFiles", "list_tiles", "read_tile"]
 
@@ -25,6 +25,11 @@ BoolImage = npt.NDArray[np.bool_]
 
 WCS_TOLERANCE_PX = 0.5
 """How far a map's world coordinates may be from those of the counts."""
+
+_OF_PIXELS = frozenset(
+    ["BITPIX", "BSCALE", "BZERO", "BLANK", "BUNIT", "DATAMIN", "DATAMAX", "CHECKSUM", "DATASUM", "DATE", "OBJECT"]
+)
+"""Cards that say nothing of where an image lies."""
 
 _WHOLE = 1e-3  # how far from a whole number a count may be, in a file of floats
 _RATE = re.compile(r".*(/s(ec(ond)?)?|s(ec)?(\^|\*\*)?-1)", re.IGNORECASE)  # a unit per second
@@ -75,7 +80,7 @@ class SkyTile:
 
     def layers(self) -> Layers:
         """Return level 0 of the pyramid; its arrays are the tile's own."""
-        return Layers(self.counts, self.exposure, self.background, self.valid.astype(np.float32))
+        return Layers(self.counts, self.exposure, self.background, self.valid)
 
 
 def read_tile(files: TileFiles, *, hdu: int | str | None = None) -> SkyTile:
@@ -102,25 +107,23 @@ def read_tile(files: TileFiles, *, hdu: int | str | None = None) -> SkyTile:
         A file is missing, damaged or no image; the image is no plane, holds rates instead of counts, or has no valid
         pixel; a map has another shape than the counts or lies elsewhere on the sky.
     """
-    image, info = read_image(files.image, hdu=hdu)
-    _check_counts(image, info)
-    counts, valid, flags = _clean_counts(image)
+    counts, info = read_image(files.image, hdu=hdu)
+    _check_counts(counts, info)
+    flags = Flag(0)
     exposure = _read_map(files.exposure, like=info)
     if exposure is None:
         flags |= Flag.NO_EXPOSURE
         exposure = np.ones_like(counts)
     background = _read_map(files.background, like=info)
-    valid &= exposure > 0  # NaN is not
-    if background is not None:
-        valid &= background >= 0
+    valid, odd = _clean(counts, exposure, background)
+    if odd:
+        flags |= Flag.BAD_COUNTS
     if not valid.any():
         raise InputError(files.image, "has no valid pixel: everywhere the counts are no numbers or the exposure is 0")
-    for values in (counts, exposure):
-        np.copyto(values, 0, where=~valid)
     if background is None:
         flags |= Flag.ESTIMATED_BACKGROUND
         background = estimate_background(counts, exposure=exposure)
-    np.copyto(background, 0, where=~valid)
+        np.copyto(background, 0, where=~valid)
     if info.wcs is None:
         flags |= Flag.NO_WCS
     return SkyTile(
@@ -149,14 +152,35 @@ def _check_counts(image: FloatImage, info: ImageInfo) -> None:
         )
 
 
-def _clean_counts(image: FloatImage) -> tuple[FloatImage, BoolImage, Flag]:
-    """Return counts without what is none (``image``, changed in place), where they are valid, and what is wrong."""
-    valid = np.isfinite(image) & (image > -1)
-    odd = bool(np.any(image < 0))
-    counts = np.maximum(image, 0, out=image)
-    np.copyto(counts, 0, where=~valid)
-    odd = odd or bool(np.any(np.abs(counts - np.rint(counts)) > _WHOLE))
-    return counts, valid, Flag.BAD_COUNTS if odd else Flag(0)
+def _clean(counts: FloatImage, exposure: FloatImage, background: FloatImage | None) -> tuple[BoolImage, bool]:
+    """Set all to 0 in place where any is not valid; return where they are valid, and whether counts were odd."""
+    valid, odd = np.empty(counts.shape, dtype=np.bool_), False
+    for start in range(0, len(counts), STRIP_PX):  # a few rows at a time stay in a processor's caches
+        rows = slice(start, start + STRIP_PX)
+        here, odd_here = _clean_counts(counts[rows])
+        here &= exposure[rows] > 0  # NaN is not
+        if background is not None:
+            here &= background[rows] >= 0
+        if not here.all():
+            for image in (counts, exposure) if background is None else (counts, exposure, background):
+                np.copyto(image[rows], 0, where=~here)
+        valid[rows], odd = here, odd or odd_here
+    return valid, odd
+
+
+def _clean_counts(counts: FloatImage) -> tuple[BoolImage, bool]:
+    """Set counts to 0 in place where they are none; return where they are some, and whether any was odd."""
+    valid = counts > -1
+    valid &= counts < np.inf
+    if not valid.all():
+        np.copyto(counts, 0, where=~valid & ~(counts < 0))  # what is below 0 is not yet: it is odd
+    odd = bool(counts.min() < 0)
+    if odd:
+        np.maximum(counts, 0, out=counts)
+    whole = np.rint(counts)
+    if not np.array_equal(counts, whole):
+        odd = odd or bool(np.any(np.abs(counts - whole) > _WHOLE))
+    return valid, odd
 
 
 def _read_map(path: Path | None, *, like: ImageInfo) -> FloatImage | None:
@@ -168,7 +192,7 @@ def _read_map(path: Path | None, *, like: ImageInfo) -> FloatImage | None:
         raise InputError(
             path, f"the map is {image.shape} (y, x)", expected=f"{like.shape}, the shape of {like.path.name}"
         )
-    if info.wcs is not None and like.wcs is not None:
+    if not _same_place(info.header, like.header) and info.wcs is not None and like.wcs is not None:
         offset = _largest_offset(info.wcs, like.wcs, like.shape)
         if not offset <= WCS_TOLERANCE_PX:
             raise InputError(
@@ -177,6 +201,15 @@ def _read_map(path: Path | None, *, like: ImageInfo) -> FloatImage | None:
                 expected=f"the same world coordinates to {WCS_TOLERANCE_PX:g} pixel",
             )
     return image
+
+
+def _same_place(header: fits.Header, other: fits.Header) -> bool:
+    """Tell whether two headers differ in nothing that could place their images elsewhere, without building a WCS."""
+    cards, others = (
+        {card.keyword: card.value for card in clean_header(one).cards if card.keyword not in _OF_PIXELS}
+        for one in (header, other)
+    )
+    return cards == others
 
 
 def _largest_offset(wcs: WCS, other: WCS, shape: tuple[int, ...]) -> float:

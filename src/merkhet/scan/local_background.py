@@ -7,11 +7,11 @@ in a circle of some hundred pixels a fifth more or less is as much as a halo.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
 from merkhet.scan.images import SkyTile
-from merkhet.scan.pyramid import block_sum
-from merkhet.scan.radial import MASK_MARGIN_ARCSEC, FloatArray, sources_above
+from merkhet.scan.pyramid import FloatImage, block_sum
+from merkhet.scan.radial import MASK_MARGIN_ARCSEC, BoolArray, FloatArray, sources_above
+from merkhet.scan.sliding import dilated
 
 COUNTS_PER_CELL = 10.0
 CELL_PX = (16, 256)
@@ -46,16 +46,16 @@ class LocalBackground:
         """Sum up a tile whose pixel scale is known."""
         margin = 2 * round(MASK_MARGIN_ARCSEC / tile.pixel_arcsec) + 1
         sources = sources_above(tile.counts, tile.background, pixel_arcsec=tile.pixel_arcsec)
-        used = tile.valid & ~maximum_filter(sources, margin)
-        mean = float(tile.background[used].mean()) if used.any() else 0.0
+        used = tile.valid & ~dilated(sources, margin)
+        mean = _sum(tile.background, used) / max(int(np.count_nonzero(used)), 1)
         side = int(np.clip(np.sqrt(COUNTS_PER_CELL / max(mean, 1e-9)), *CELL_PX))
-        background = block_sum(tile.background * used, side)
+        background = _cells(tile.background, used, side)
         rows, columns = np.mgrid[: background.shape[0], : background.shape[1]]
         some = background > 0.25 * background.max(initial=0.0)  # cells that are hardly seen say little
         return cls(
             x=columns[some] * side + 0.5 * (side - 1),
             y=rows[some] * side + 0.5 * (side - 1),
-            counts=block_sum(tile.counts * used, side)[some],
+            counts=_cells(tile.counts, used, side)[some],
             background=background[some],
             pixel_arcsec=tile.pixel_arcsec,
         )
@@ -84,3 +84,15 @@ class LocalBackground:
             expected = ratio * self.background
             used &= np.abs(self.counts - expected) < CLIP_SIGMA * np.sqrt(expected + 1)
         return ratio
+
+
+def _sum(image: FloatImage, used: BoolArray) -> float:
+    """Return the sum of the pixels used, some rows at a time."""
+    parts = (slice(start, start + CELL_PX[0]) for start in range(0, len(image), CELL_PX[0]))
+    return float(sum((image[part] * used[part]).sum() for part in parts))
+
+
+def _cells(image: FloatImage, used: BoolArray, side: int) -> FloatImage:
+    """Return the sums of an image over cells of ``side`` pixels, a row of cells at a time, of the pixels used."""
+    rows = (slice(start, start + side) for start in range(0, len(image), side))
+    return np.concatenate([block_sum(image[part] * used[part], side) for part in rows])

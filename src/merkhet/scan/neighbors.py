@@ -1,5 +1,6 @@
 """Neighbors of a tile, condensed on disk: what a large object needs to know of the sky beyond the tile's edge."""
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from merkhet.errors import InputError
 from merkhet.io.atomic import atomic_path
 from merkhet.scan.footprints import Footprint, read_footprint
 from merkhet.scan.images import SkyTile, read_tile
 from merkhet.scan.listing import TileFiles
-from merkhet.scan.pyramid import Layers
+from merkhet.scan.pyramid import FloatImage, Layers
 
 FIRST_LEVEL, LAST_LEVEL = 2, 6
 """Levels of the maps that are kept."""
@@ -29,9 +29,9 @@ _MAPS = ("exposure", "background", "observed")
 class Photons:
     """Pixels that hold photons: their 0-based coordinates at full resolution and their counts, float32 ``(n,)``."""
 
-    x: npt.NDArray[np.float32]
-    y: npt.NDArray[np.float32]
-    counts: npt.NDArray[np.float32]
+    x: FloatImage
+    y: FloatImage
+    counts: FloatImage
 
 
 @dataclass(frozen=True)
@@ -61,29 +61,36 @@ class Neighbor:
     @cached_property
     def path(self) -> Path:
         """Its file in the scratch folder."""
-        return self.folder / f"{zlib.crc32(str(self.files.image.absolute()).encode()):08x}-{self.files.image.name}.npz"
+        return self.folder / f"{zlib.crc32(str(self.files.image.absolute()).encode()):08x}-{self.files.image.name}.f32"
 
     def photons(self) -> Photons:
         """Return where its photons fell."""
-        with np.load(self._condensed()) as arrays:
-            return Photons(*(arrays[name] for name in ("x", "y", "counts")))
+        return Photons(*self._read(sum(self._sizes), -1).reshape(3, -1))
 
     def maps(self, level: int) -> Layers:
         """Return the maps that go with a level, those of :func:`map_level`; there are no counts in them."""
-        nearest = map_level(level)
-        with np.load(self._condensed()) as arrays:
-            exposure, background, observed = (arrays[f"{name}{nearest}"] for name in _MAPS)
+        place = map_level(level) - FIRST_LEVEL
+        maps = self._read(sum(self._sizes[:place]), self._sizes[place])
+        exposure, background, observed = maps.reshape(len(_MAPS), *_halved(self.footprint.shape, map_level(level)))
         return Layers(np.zeros_like(observed), exposure, background, observed)
 
-    def _condensed(self) -> Path:
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """How many numbers the maps of each level are."""
+        levels = range(FIRST_LEVEL, LAST_LEVEL + 1)
+        return [len(_MAPS) * math.prod(_halved(self.footprint.shape, level)) for level in levels]
+
+    def _read(self, first: int, count: int) -> FloatImage:
+        """Return so many numbers of its file, all if -1; written first if need be."""
         if not self.path.is_file():
             try:
                 arrays = condense(read_tile(self.files, hdu=self.hdu))
             except InputError:
                 arrays = _nothing(self.footprint.shape)
-            with atomic_path(self.path) as temporary:
-                np.savez(temporary, allow_pickle=False, **arrays)
-        return self.path
+            with atomic_path(self.path) as temporary, temporary.open("wb") as file:
+                for array in arrays.values():
+                    array.tofile(file)
+        return np.fromfile(self.path, dtype=np.float32, offset=4 * first, count=count)
 
 
 def map_level(level: int) -> int:
@@ -99,18 +106,22 @@ def survey_neighbors(
     return [None if place is None else Neighbor(files, place, folder, hdu) for files, place in places]
 
 
-def condense(tile: SkyTile) -> dict[str, npt.NDArray[np.float32]]:
-    """Return what a tile's neighbors may need of it, by name."""
-    layers = tile.layers()
-    arrays = _photons(layers)
-    layers = layers.halved(FIRST_LEVEL)
+def condense(tile: SkyTile) -> dict[str, FloatImage]:
+    """Return what a tile's neighbors may need of it, by name: the maps of each level, then its photons."""
+    arrays: dict[str, FloatImage] = {}
+    layers = tile.layers().halved(FIRST_LEVEL)
     for level in range(FIRST_LEVEL, LAST_LEVEL + 1):
         arrays |= {f"{name}{level}": getattr(layers, name) for name in _MAPS}
         layers = layers.halved()
-    return arrays
+    return arrays | _photons(tile.layers())
 
 
-def _photons(layers: Layers) -> dict[str, npt.NDArray[np.float32]]:
+def _halved(shape: tuple[int, int], level: int) -> tuple[int, int]:
+    """Return the shape of a level of an image."""
+    return -(-shape[0] // 2**level), -(-shape[1] // 2**level)
+
+
+def _photons(layers: Layers) -> dict[str, FloatImage]:
     width = 1
     while len(places := np.flatnonzero(layers.counts != 0)) > MAX_PHOTONS:  # a quarter of nonzero()'s time
         layers, width = layers.halved(), 2 * width
@@ -119,9 +130,7 @@ def _photons(layers: Layers) -> dict[str, npt.NDArray[np.float32]]:
     return {"x": x, "y": y, "counts": layers.counts.flat[places]}
 
 
-def _nothing(shape: tuple[int, int]) -> dict[str, npt.NDArray[np.float32]]:
-    arrays = dict.fromkeys(("x", "y", "counts"), np.zeros(0, dtype=np.float32))
-    for level in range(FIRST_LEVEL, LAST_LEVEL + 1):
-        empty = np.zeros([-(-n // 2**level) for n in shape], dtype=np.float32)
-        arrays |= {f"{name}{level}": empty for name in _MAPS}
-    return arrays
+def _nothing(shape: tuple[int, int]) -> dict[str, FloatImage]:
+    levels = range(FIRST_LEVEL, LAST_LEVEL + 1)
+    maps = {f"{name}{level}": np.zeros(_halved(shape, level), dtype=np.float32) for level in levels for name in _MAPS}
+    return maps | dict.fromkeys(("x", "y", "counts"), np.zeros(0, dtype=np.float32))

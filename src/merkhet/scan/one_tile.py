@@ -1,6 +1,9 @@
 """One tile of a scan, from its files to the rows that it gives to the catalog."""
 
+import contextlib
 import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +16,7 @@ from merkhet.errors import InputError, OutputError
 from merkhet.io.catalog import Flag
 from merkhet.io.rejects import Reject
 from merkhet.scan.candidates import merge, radii_px
-from merkhet.scan.detectors import Detector, find_detector
+from merkhet.scan.detectors import Detector, Found, find_detector
 from merkhet.scan.field import Field
 from merkhet.scan.footprints import Footprint
 from merkhet.scan.images import SkyTile, read_tile
@@ -48,23 +51,92 @@ class TileJob:
     threads: int | None = None
 
 
+@dataclass(eq=False)
+class Visit:
+    """How far a tile has come: its field once it is read, what was found on it, or why it cannot be used."""
+
+    job: TileJob
+    field: Field | None = None
+    found: Found | None = None
+    reject: Reject | None = None
+
+    @property
+    def workshop(self) -> "Workshop":
+        """That of this process."""
+        return _workshop(self.job.folder, self.job.fingerprint)
+
+    @contextlib.contextmanager
+    def rejecting(self, stage: str) -> Iterator[None]:
+        """Note why the tile cannot be used, if it cannot."""
+        image = str(self.workshop.plan.files[self.job.number].image)
+        try:
+            yield
+        except OutputError:
+            raise  # no fault of the tile
+        except InputError as error:
+            self.reject = Reject(image, stage, error.reason if error.where == image else str(error))
+
+
 def scan_tile(job: TileJob) -> int:
     """Scan a tile, tick it off in the ledger, and return its number. A tile that cannot be used is a reject."""
-    ledger, workshop = Ledger(job.folder), _workshop(job.folder, job.fingerprint)
     if job.threads is not None and "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(job.threads)
-    files, stage = workshop.plan.files[job.number], "read"
-    try:
-        tile = read_tile(files, hdu=workshop.plan.hdu)
-        stage = "scan"
-        result = TileResult(workshop.scan(tile))
-    except OutputError:
-        raise  # no fault of the tile
-    except InputError as error:
-        seen = error.reason if error.where == str(files.image) else str(error)
-        result = TileResult(None, Reject(str(files.image), stage, seen))
-    ledger.tick(job.number, result)
-    return job.number
+    visit = begin(job)
+    detect(visit)
+    return finish(visit)
+
+
+def scan_tiles(jobs: Sequence[TileJob]) -> Iterator[int]:
+    """Scan tiles in this process and yield their numbers, each once it is ticked off.
+
+    While the detector works on one tile, another thread measures and ticks off the one before, then reads the next:
+    no more than two are in memory at once. The answers are those of :func:`scan_tile`.
+    """
+    if not jobs:
+        return
+    _workshop(jobs[0].folder, jobs[0].fingerprint)  # made here: what is wrong with the detector is no tile's fault
+    last: Future[int] | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="merkhet-scan") as beside:
+        ahead = beside.submit(begin, jobs[0])
+        try:
+            for following in (*jobs[1:], None):
+                visit = ahead.result()
+                if following is not None:
+                    ahead = beside.submit(begin, following)
+                detect(visit)
+                if last is not None:
+                    yield last.result()
+                last = beside.submit(finish, visit)
+                del visit  # the thread lets go of it when it is done
+            assert last is not None
+            yield last.result()
+        finally:
+            ahead.cancel()
+
+
+def begin(job: TileJob) -> Visit:
+    """Read a tile, and what it needs of its neighbors."""
+    visit = Visit(job)
+    with visit.rejecting("read"):
+        visit.field = visit.workshop.read(job.number)
+    return visit
+
+
+def detect(visit: Visit) -> None:
+    """Find what is on a tile."""
+    if visit.field is not None:
+        with visit.rejecting("scan"):
+            visit.found = visit.workshop.detect(visit.field)
+
+
+def finish(visit: Visit) -> int:
+    """Measure what was found on a tile, tick the tile off in the ledger and return its number."""
+    rows = None
+    if visit.field is not None and visit.found is not None:
+        with visit.rejecting("scan"):
+            rows = visit.workshop.rows(visit.field, visit.found)
+    Ledger(visit.job.folder).tick(visit.job.number, TileResult(rows, visit.reject))
+    return visit.job.number
 
 
 class Workshop:
@@ -85,10 +157,19 @@ class Workshop:
         if not self.plan.separate and len(self.plan.tiles) > 1:
             self._neighbors = survey_neighbors(self.plan.files, folder=ledger.sky, hdu=self.plan.hdu)
 
-    def scan(self, tile: SkyTile) -> Table:
-        """Return the detections on a tile and, of large objects, around it, whichever tile owns them."""
-        field = Field(tile, self._neighbors)
-        found = self._detector.detect(field)
+    def read(self, number: int) -> Field:
+        """Return a tile, and the sky around it."""
+        field = Field(read_tile(self.plan.files[number], hdu=self.plan.hdu), self._neighbors)
+        field.prepare()
+        return field
+
+    def detect(self, field: Field) -> Found:
+        """Return what is on a tile and, of large objects, around it, whichever tile owns it."""
+        return self._detector.detect(field)
+
+    def rows(self, field: Field, found: Found) -> Table:
+        """Return the detections, measured; write the map of probability if one is asked for."""
+        tile = field.tile
         likely = np.asarray(found.candidates["probability"], dtype=np.float64) >= self.plan.threshold
         rows = merge(found.candidates[likely], pixel_arcsec=tile.pixel_arcsec)
         if self.plan.maps is not None and found.grids:

@@ -1,13 +1,16 @@
 """The photon-conserving pyramid: each level holds the sums of 2 x 2 pixels of the one below."""
 
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatImage = npt.NDArray[np.float32]
-Real = TypeVar("Real", np.float32, np.float64)
+Real = TypeVar("Real", np.float32, np.float64, np.uint16)
+
+STRIP_PX = 64
+"""Rows of an image that are binned together: they stay in a processor's caches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,13 +24,14 @@ class Layers:
     exposure
         Mean exposure of those pixels of full resolution that were observed, in seconds.
     observed
-        Area that was observed, in pixels of full resolution; a pixel is valid where this is above 0.
+        Area that was observed, in pixels of full resolution, where these are bool; a pixel is valid where this is
+        above 0.
     """
 
     counts: FloatImage
     exposure: FloatImage
     background: FloatImage
-    observed: FloatImage
+    observed: FloatImage | npt.NDArray[np.bool_]
 
     @property
     def valid(self) -> npt.NDArray[np.bool_]:
@@ -37,15 +41,25 @@ class Layers:
     def halved(self, times: int = 1) -> "Layers":
         """Return the next level, or a later one: each has half as many pixels along each axis, rounded up."""
         width = 2**times
-        observed = block_sum(self.observed, width)
-        seconds = block_sum(self.exposure * self.observed, width)
-        return replace(
-            self,
-            counts=block_sum(self.counts, width),
-            background=block_sum(self.background, width),
-            exposure=np.divide(seconds, observed, out=np.zeros_like(seconds), where=observed > 0),
-            observed=observed,
-        )
+        step = -(-STRIP_PX // width) * width
+        rows, columns = (-(-n // width) for n in self.counts.shape)
+        images = [np.empty((rows, columns), dtype=np.float32) for _ in vars(self)]
+        for start in range(0, len(self.counts), step):
+            strip = Layers(*(image[start : start + step] for image in vars(self).values()))
+            for image, binned in zip(images, strip._binned(width), strict=True):
+                image[start // width : (start + step) // width] = binned
+        return Layers(*images)
+
+    def _binned(self, width: int) -> tuple[npt.NDArray[Any], ...]:
+        """Return the four images in blocks of so many pixels, in the order of the attributes."""
+        if self.observed.dtype == np.bool_:  # nothing is observed in part: the exposure is itself, or 0
+            observed: npt.NDArray[Any] = block_sum(self.observed.astype(np.uint16), width)
+            exposure = block_sum(self.exposure, width)
+        else:
+            observed = block_sum(np.asarray(self.observed, dtype=np.float32), width)
+            exposure = block_sum(self.exposure * self.observed, width)
+        exposure /= np.maximum(observed, np.finfo(np.float32).tiny, dtype=np.float32)
+        return block_sum(self.counts, width), exposure, block_sum(self.background, width), observed
 
 
 def block_sum(image: npt.NDArray[Real], factor: int) -> npt.NDArray[Real]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter, uniform_filter
 from scipy.special import pdtrc
 
 from merkhet.scan.images import SkyTile
 from merkhet.scan.pyramid import block_sum
+from merkhet.scan.sliding import Windows, dilated, window_sums
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -130,7 +130,7 @@ def recentered(tile: SkyTile, x: float, y: float, *, shift_arcsec: float) -> tup
         return x, y
     level = np.where(cut.valid, cut.counts[cut.valid].mean(), 0.0)
     side = _box_side(tile.pixel_arcsec)
-    sums = uniform_filter(cut.counts, side, mode="constant")
+    sums = window_sums(cut.counts, side)
     found = near & sources_above(cut.counts, level, pixel_arcsec=tile.pixel_arcsec)
     if not found.any():
         return x, y
@@ -194,7 +194,7 @@ def _strangers(cut: _Cutout) -> BoolArray:
     level = np.append(level, np.zeros(max(int(place.max()) + 1 - len(level), 0)))
     out = sources_above(cut.counts, np.where(cut.valid, level[place], 0.0), pixel_arcsec=cut.pixel_arcsec)
     margin = 2 * round(MASK_MARGIN_ARCSEC / cut.pixel_arcsec) + 1
-    return np.asarray(maximum_filter(out & (cut.radius_arcsec > CENTER_ARCSEC), margin))
+    return dilated(out & (cut.radius_arcsec > CENTER_ARCSEC), margin)
 
 
 def sources_above(counts: npt.NDArray[Any], expected: npt.NDArray[Any], *, pixel_arcsec: float) -> BoolArray:
@@ -218,11 +218,18 @@ def sources_above(counts: npt.NDArray[Any], expected: npt.NDArray[Any], *, pixel
 
 def _stand_out(counts: npt.NDArray[Any], expected: npt.NDArray[Any], *, side: int) -> BoolArray:
     """Return the middles of boxes of ``side`` pixels with more counts than chance gives."""
-    seen, mean = (
-        uniform_filter(values.astype(np.float32), side, mode="constant") * side**2 for values in (counts, expected)
-    )
-    mean = np.maximum(mean, 0.0)  # running sums leave -1e-7
+    seen = window_sums(np.asarray(counts, dtype=np.float32), side)
+    mean = Windows(np.asarray(expected, dtype=np.float32), side)
     # The tail is costly and hardly a box is worth it: below this many counts its chance is above 1e-4 anywhere.
-    found = seen > mean + 3 * np.sqrt(mean) + 1.5
-    found[found] = pdtrc(np.rint(seen[found]) - 1, mean[found]) < SOURCE_CHANCE
-    return np.asarray(found)
+    place = np.flatnonzero(seen > _least(mean.lower_bound))
+    seen, expected = seen.ravel()[place], mean.at(place)
+    found = np.zeros(counts.shape, dtype=np.bool_)
+    worth = seen > _least(expected)
+    place = place[worth]
+    found.flat[place] = pdtrc(np.rint(seen[worth]) - 1, expected[worth]) < SOURCE_CHANCE
+    return found
+
+
+def _least(mean: Any) -> Any:
+    """Return the counts above which a box may be worth the tail of its distribution."""
+    return mean + 3 * np.sqrt(mean) + 1.5

@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, get_args
@@ -16,7 +16,7 @@ from merkhet.scan.detections import Detections
 from merkhet.scan.images import TileFiles, list_tiles
 from merkhet.scan.known import Known
 from merkhet.scan.ledger import Ledger, Plan
-from merkhet.scan.one_tile import TileJob, forget, scan_tile
+from merkhet.scan.one_tile import TileJob, forget, scan_tile, scan_tiles
 from merkhet.scan.outputs import Format, Outputs
 from merkhet.scan.scheme import Scheme
 
@@ -226,14 +226,24 @@ def _scan_tiles(
     if progress:
         progress(done, len(mine))
     try:
-        with pool(min(workers, len(jobs))) as executor:
-            for _ in unordered_map(scan_tile, jobs, executor=executor, pending=max(workers, 1)):
+        with contextlib.closing(_scanned(jobs, workers=workers)) as numbers:
+            for _ in numbers:
                 done += 1
                 if progress:
                     progress(done, len(mine))
     except KeyboardInterrupt:
+        done = sum(ledger.done(number) for number in mine)
         where = f", and kept in {ledger.folder}: the same call goes on" if kept else ""
         raise Interrupted(f"interrupted; {done} of {len(mine)} tiles are done{where}") from None
+
+
+def _scanned(jobs: Sequence[TileJob], *, workers: int) -> Generator[int, None, None]:
+    """Yield the numbers of tiles as they are done, by one process or several."""
+    if min(workers, len(jobs)) <= 1:
+        yield from scan_tiles(jobs)
+        return
+    with pool(min(workers, len(jobs))) as executor:
+        yield from unordered_map(scan_tile, jobs, executor=executor, pending=workers)
 
 
 def _finish(ledger: Ledger, plan: Plan, *, outputs: Outputs | None, shard: Shard, known: Known | None) -> Detections:
