@@ -56,3 +56,12 @@ def test_a_target_moves_with_its_count():
     target = Target("objects", torch.zeros(2, 3, 2), torch.tensor([1, 3])).to("cpu")
     assert target.kind == "objects"
     assert target.count is not None
+
+
+def test_a_single_image_is_shared_and_one_that_may_not_be_written_is_copied():
+    image = np.zeros((1, 4, 4), np.float32)
+    assert np.shares_memory(collate([sample(image=image)])["image"].numpy(), image)
+    image.flags.writeable = False
+    batch = collate([sample(image=image)])
+    assert batch["image"].shape == (1, 1, 4, 4)
+    assert not np.shares_memory(batch["image"].numpy(), image)

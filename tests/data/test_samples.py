@@ -179,16 +179,14 @@ def test_images_of_any_shape_are_taken_where_they_are_resized(tmp_path):
     assert len(rejecting.rejects) == 1
 
 
-def test_any_takes_other_shapes_only_where_nothing_is_trained_on_them(tmp_path, rng):
+def test_any_takes_other_shapes_and_exact_does_not(tmp_path, rng):
     table = make_sky(tmp_path / "sky", 6)
     for name, size in (("s001", 32), ("s002", 20), ("s003", 10)):
         (tmp_path / "sky" / "images" / f"{name}.fits").unlink()
         write_image(tmp_path / "sky" / "images" / f"{name}.fits", make_image("single", rng, size=size))
     spec = InputSpec(fit="any", smallest=16)
-    _, trained = resolve_input(spec, load(table))
-    assert len(trained) == 3
-    _, scored = resolve_input(spec, load(table), one_shape=False)
-    assert [reject.reason for reject in scored.rejects] == ["image is 10x10 px; expected at least 16 px a side"]
-    assert len(scored) == 5
-    _, exact = resolve_input(spec.model_copy(update={"fit": "exact"}), load(table), one_shape=False)
+    _, taken = resolve_input(spec, load(table))
+    assert [reject.reason for reject in taken.rejects] == ["image is 10x10 px; expected at least 16 px a side"]
+    assert len(taken) == 5
+    _, exact = resolve_input(spec.model_copy(update={"fit": "exact"}), load(table))
     assert len(exact) == 3

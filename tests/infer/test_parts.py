@@ -53,3 +53,16 @@ def test_the_network_sees_parts_with_channels_last_and_answers_as_before(monkeyp
         found = InParts(network, dims=dims)(x)
     assert network.seen == [(8, True), (8, True), (4, True)]
     torch.testing.assert_close(found, expected)
+
+
+def test_a_network_that_works_by_tiles_gets_the_images_themselves():
+    class Tiled(Watched):
+        by_tiles = True
+
+    network = Tiled(2, bands=1)
+    x = torch.randn(2, 1, 200, 200, generator=torch.Generator().manual_seed(0))
+    given = []
+    network.register_forward_pre_hook(lambda _, args: given.append(args[0].data_ptr()))
+    with torch.inference_mode():
+        torch.testing.assert_close(InParts(network, dims=2)(x), network.conv(x))
+    assert given == [image.data_ptr() for image in x]

@@ -266,6 +266,19 @@ def test_fine_tuning_takes_over_the_network_and_can_freeze_it(run, tmp_path):
     assert {(result[name] == start[name]).all().item() for name in network} == {True, False}
 
 
+def test_fine_tuning_can_keep_the_statistics_of_batch_norms(sky, tmp_path):
+    normed = ("model.norm=batch", "train.epochs=2")
+    first = fit(make_experiment(sky, *normed), tmp_path / "first")
+    start = weights_of(first)
+    statistics = [name for name in start if name.endswith(("running_mean", "running_var"))]
+    assert statistics
+    for norms, same in (("keep", True), ("learn", False)):
+        finetune = f"train.finetune={{bundle: {first.folder}, norms: {norms}}}"
+        result = weights_of(fit(make_experiment(sky, *normed, finetune), tmp_path / norms))
+        assert all((result[name] == start[name]).all() == same for name in statistics)
+        assert any((result[name] != start[name]).any() for name in start if name.endswith("weight"))
+
+
 def test_fine_tuning_on_other_classes_makes_a_new_head(run, tmp_path):
     table = make_sky(tmp_path / "sky", 36, classes=("point", "pair"))
     options = (
@@ -290,6 +303,22 @@ def test_scores_can_be_renewed_and_other_tables_scored(run, sky, tmp_path):
     result = evaluate_on_table(run.bundle, other, tmp_path / "scores")
     assert json.loads(result.metrics.read_text())["test"]["n"] == 30
     assert len(read_table(result.predictions("test"))) == 30
+
+
+@pytest.mark.parametrize("normalize", ["{kind: asinh}", "{kind: dataset}"])
+def test_images_of_several_shapes_train_one_model_of_any_size(tmp_path, rng, normalize):
+    table = make_sky(tmp_path / "sky", 36, seed=3)
+    for number in range(0, 36, 3):
+        path = tmp_path / "sky" / "images" / f"s{number:03}.fits"
+        path.unlink()
+        write_image(path, make_image("double" if number % 2 else "single", rng, size=32))
+    options = ("input.fit=any", f"normalize={normalize}", "train.stats=true")
+    run = fit(make_experiment(table, *options, "train.epochs=2"), tmp_path / "any")
+    rows = load_bundle(run.folder).spec.provenance.rows
+    assert sum(rows.values()) == 36
+    assert len(read_table(run.folder / "stats.parquet")) == 2 * (rows["train"] + rows["val"])
+    with pytest.raises(ConfigError, match=r"train\.sampling=balanced is for images of one shape"):
+        fit(make_experiment(table, *options, "train.sampling=balanced"), tmp_path / "balanced")
 
 
 def test_a_model_for_any_size_is_scored_on_a_table_of_several(tmp_path, sky, rng):

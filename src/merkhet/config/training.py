@@ -97,12 +97,15 @@ class FineTune(Config):
     """Start from the weights of a bundle: a run, a bundle, or a model that comes with the package, by name.
 
     The network is taken over and the head is new unless the classes are the same. ``freeze`` names what stays
-    fixed: ``none``, the whole ``network``, or the first ``freeze_levels`` levels of it.
+    fixed: ``none``, the whole ``network``, or the first ``freeze_levels`` levels of it. ``norms: keep`` leaves the
+    means and variances of batch norms as they are, though all else learns: for batches too small, or of images too
+    unlike one another (of several sizes, say), to measure them anew.
     """
 
     bundle: Path
     freeze: Literal["none", "network", "levels"] = "none"
     freeze_levels: NonNegativeInt = 0
+    norms: Literal["learn", "keep"] = "learn"
 
 
 class Train(Config):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,11 @@ from merkhet.data.augment import Augmenter
 from merkhet.data.dataset import SampleDataset
 from merkhet.data.sample import Batch
 
+if TYPE_CHECKING:
+    from merkhet.data.shapes import ShapeSampler
+
 MAX_BATCH_PIXELS = 2**24
-"""Most pixels of a band in a batch of images that are only looked at."""
+"""Most pixels of a band in a batch of images that are only looked at, or that have several shapes."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class TrainSampler:
 
     def __iter__(self) -> Iterator[BatchDraw]:
         rows = self._draw()
-        repeat = _occurrence(rows)
+        repeat = occurrence(rows)
         if not self._fixed and self.world == 1 and self.codes is None:
             # Batches of like size: a last batch of one row has no variance for batch norm.
             yield from (
@@ -140,7 +143,7 @@ class _Batches(Dataset[Batch]):
 def make_loader(
     dataset: SampleDataset,
     subset: Rows,
-    sampler: TrainSampler | InOrder,
+    sampler: "TrainSampler | InOrder | ShapeSampler",
     *,
     augment: Augmenter | None = None,
     workers: int = 0,
@@ -178,7 +181,7 @@ def _balanced(codes: npt.NDArray[np.int64], total: int, rng: np.random.Generator
     return rows
 
 
-def _occurrence(rows: Rows) -> Rows:
+def occurrence(rows: Rows) -> Rows:
     """Return for each entry how many equal entries stand before it."""
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]

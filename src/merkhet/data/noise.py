@@ -41,21 +41,30 @@ def sky_noise(image: FloatArray, valid: npt.NDArray[np.bool_]) -> FloatArray:
         evenly spaced subset of a third of a million or more is measured (statistical error 0.2 % at most).
     """
     good = np.broadcast_to(valid, image.shape) & np.isfinite(image)
-    return np.array([_sigma(band[mask]) for band, mask in zip(image, good, strict=True)], dtype=np.float32)
+    return np.array([_sigma(chosen(*pair)) for pair in zip(image, good, strict=True)], dtype=np.float32)
+
+
+def chosen(band: FloatArray, mask: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return the pixels ``(n,)`` where a mask of the same shape is True; no copy where it is True everywhere."""
+    return band.ravel() if mask.all() else band[mask]
 
 
 def _sigma(pixels: FloatArray) -> float:
     """Return sigma of one band's valid pixels."""
     if not pixels.size:
         return float("nan")
-    # An odd stride, so that the subset does not fall on a few columns of an image of even width.
-    stride = -(-pixels.size // MAX_PIXELS) | 1
-    pixels = np.sort(pixels[::stride])
+    pixels = np.sort(evenly_spaced(pixels))
     median, sigma = _clipped_mad(pixels)
     step = _step(pixels, median=median, sparse=sigma == 0)
     if sigma < COARSE_STEPS * step:
         return _clipped_std(pixels, center=median, sigma=sigma, step=step)
     return sigma
+
+
+def evenly_spaced(pixels: FloatArray) -> FloatArray:
+    """Return the pixels ``(n,)``; of more than a million, an evenly spaced subset of a third of a million or more."""
+    # An odd stride, so that the subset does not fall on a few columns of an image of even width.
+    return pixels[:: -(-pixels.size // MAX_PIXELS) | 1]
 
 
 def _clipped_mad(pixels: FloatArray) -> tuple[float, float]:

@@ -89,7 +89,7 @@ def from_array(image: FloatArray, infos: Sequence[ImageInfo], *, where: str | Pa
     valid = np.isfinite(image)
     if not valid.any():
         raise InputError(where, "every pixel is NaN or infinite", expected="some valid pixels")
-    if all(band.size == 0 or (band == band[0]).all() for band in (image[c][valid[c]] for c in range(channels))):
+    if not any(np.fmin.reduce(band, axis=None) < np.fmax.reduce(band, axis=None) for band in image):
         raise InputError(where, "the image is constant", expected="pixels that differ")
     units = [info.unit for info in infos] or [None]
     return Pixels(

@@ -100,7 +100,8 @@ def _stack(values: list[Any]) -> Any:
         shapes = {value.shape for value in values}
         if len(shapes) > 1:
             raise ValueError(f"samples of one batch differ in shape: {sorted(shapes)}")
-        return torch.from_numpy(np.stack(values))
+        # A single image is shared, not copied: nothing writes into a batch.
+        return torch.from_numpy(first[None] if len(values) == 1 and first.flags.writeable else np.stack(values))
     return torch.as_tensor(np.asarray(values))
 
 

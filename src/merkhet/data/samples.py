@@ -180,11 +180,11 @@ def from_measured(table: Table, *, pack: Path | None = None, read: ReadSpec | No
     return SampleTable(table, pack=pack, read=read or ReadSpec()).reject(bad, list(reasons[bad]), stage="read")
 
 
-def resolve_input(spec: InputSpec, samples: SampleTable, *, one_shape: bool = True) -> tuple[InputSpec, SampleTable]:
+def resolve_input(spec: InputSpec, samples: SampleTable) -> tuple[InputSpec, SampleTable]:
     """Fill in what ``spec`` leaves open (shape, units, pixel scale) and reject the rows that contradict it.
 
-    The commonest shape and units of the samples stand in for ones that were not given. Training needs one shape, so
-    ``fit: any`` rejects other shapes here as ``exact`` does, unless ``one_shape`` is False.
+    The commonest shape and units of the samples stand in for ones that were not given. Other shapes are rejected for
+    ``fit: exact`` alone.
     """
     if not len(samples):
         return spec, samples
@@ -195,16 +195,16 @@ def resolve_input(spec: InputSpec, samples: SampleTable, *, one_shape: bool = Tr
     scale = spec.pixel_scale_arcsec or (float(np.nanmedian(scales)) if np.isfinite(scales).any() else None)
     shape = spec.shape or shape_from_text(_commonest(np.asarray(samples.table[PREFIX + "shape"]).astype(str)))
     spec = spec.model_copy(update={"shape": shape, "pixel_scale_arcsec": scale})
-    return spec, _reject_shapes(spec, samples, one_shape=one_shape or spec.fit != "any")
+    return spec, _reject_shapes(spec, samples)
 
 
-def _reject_shapes(spec: InputSpec, samples: SampleTable, *, one_shape: bool) -> SampleTable:
+def _reject_shapes(spec: InputSpec, samples: SampleTable) -> SampleTable:
     shapes = np.asarray(samples.table[PREFIX + "shape"]).astype(str)
     names, number = np.unique(shapes, return_inverse=True)
     small = np.array([min(shape_from_text(name)[-2:]) < spec.smallest for name in names], dtype=bool)[number]
     reasons = [f"image is {found} px; expected at least {spec.smallest} px a side" for found in shapes[small]]
     samples = samples.reject(small, reasons, stage="read")
-    if not one_shape or spec.fit in ("center", "resize"):
+    if spec.fit != "exact":
         return samples
     shapes, wanted = shapes[~small], shape_text(spec.shape or ())
     reasons = [

@@ -34,13 +34,21 @@ class InParts(nn.Module):
     def __init__(self, network: nn.Module, *, dims: int) -> None:
         super().__init__()
         self._format = CHANNELS_LAST[dims + 2]
+        self._by_tiles = getattr(network, "by_tiles", False)
         self.network = network.to(memory_format=self._format)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what the network returns."""
         step = images_per_part(x.shape[2:], cores=torch.get_num_threads())
-        # A copy, for the memory of a single band is in both orders, and layers then take it for channels first.
-        return torch.cat([self.network(part.clone(memory_format=self._format)) for part in torch.split(x, step)])
+        return torch.cat([self.network(self._ordered(part)) for part in torch.split(x, step)])
+
+    def _ordered(self, part: Tensor) -> Tensor:
+        """Return images as the first layer wants them.
+
+        A copy, for the memory of a single band is in both orders, and layers then take it for channels first. A network
+        that works by tiles copies them anyway.
+        """
+        return part if self._by_tiles else part.clone(memory_format=self._format)
 
 
 class InBfloat16(nn.Module):

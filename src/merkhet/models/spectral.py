@@ -130,8 +130,18 @@ def without_sources(tiles: Tensor) -> Tensor:
     rows = torch.unflatten(tiles, -2, (-1, BLOCK)).amax(dim=-2)
     brightest = torch.unflatten(rows, -1, (-1, BLOCK)).amax(dim=-1)
     bright = (brightest.flatten(0, -3) > SOURCE).to(tiles.dtype)[:, None]
-    dark = 1 - F.max_pool2d(bright, 3, stride=1, padding=1)
+    dark = 1 - _with_neighbors(bright)
     return tiles * F.interpolate(dark, scale_factor=BLOCK, mode="nearest").view_as(tiles)
+
+
+def _with_neighbors(bright: Tensor) -> Tensor:
+    """Return the largest of each cell and the eight about it, ``(..., y, x)``, none of them negative.
+
+    A processor takes 20 times as long for the same by ``max_pool2d``.
+    """
+    padded = F.pad(bright, (1, 1, 1, 1))
+    columns = torch.maximum(torch.maximum(padded[..., :-2, :], padded[..., 1:-1, :]), padded[..., 2:, :])
+    return torch.maximum(torch.maximum(columns[..., :-2], columns[..., 1:-1]), columns[..., 2:])
 
 
 def polar_planes(power: Tensor, config: schemas.Spectral) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from merkhet.config.training import Plateau, Train
 from merkhet.data.sample import Batch, batch_size
 from merkhet.errors import ConfigError, DependencyError, MerkhetError
 from merkhet.tasks.base import Loss, Task
-from merkhet.train.prepare import frozen_modules
+from merkhet.train.prepare import frozen_modules, kept_norms
 from merkhet.train.schedule import PlateauState, rate_factor
 
 
@@ -102,7 +102,8 @@ class Engine(LightningModule):  # type: ignore[misc]
         """Seed what the network draws (dropout) and keep frozen modules frozen."""
         state = np.random.SeedSequence([self.seed, self.current_epoch, self.global_rank])
         torch.manual_seed(int(state.generate_state(1, np.uint64)[0] >> 1))
-        for module in frozen_modules(self.task, self.train_config.finetune):
+        finetune = self.train_config.finetune
+        for module in [*frozen_modules(self.task, finetune), *kept_norms(self.task, finetune)]:
             module.eval()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

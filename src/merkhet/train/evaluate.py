@@ -95,7 +95,7 @@ def evaluate_on_table(
     marker = Run(out).experiment_file.name
     run = Run(prepare_folder(out, marker=marker, overwrite=overwrite, inputs=(model, table, root)))
     with progress(console, "reading images") as callback:
-        experiment, samples = find_samples(experiment, one_shape=False, workers=workers, progress=callback)
+        experiment, samples = find_samples(experiment, workers=workers, progress=callback)
     write_rejects(samples.rejects, run.rejects)
     samples.check_rejects(1.0)
     dataset = SampleDataset(samples, data=experiment.data, spec=experiment.input)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from merkhet.bundle.spec import is_packaged
 from merkhet.bundle.store import build_task, load_bundle
@@ -85,11 +86,9 @@ class Prepared:
 
 
 def find_samples(
-    experiment: Experiment, *, one_shape: bool = True, workers: int = 1, progress: Progress | None = None
+    experiment: Experiment, *, workers: int = 1, progress: Progress | None = None
 ) -> tuple[Experiment, SampleTable]:
     """List the samples of an experiment and reject those without a usable label, shape or unit.
-
-    ``one_shape`` is False where ``input.fit: any`` may have them as they are: nothing is trained on them.
 
     The experiment comes back with what the samples decide: shape, units and scale of the input, how a pack was read.
     """
@@ -101,7 +100,7 @@ def find_samples(
     samples = reject_broken_lines(samples)
     bad, reasons = truth.unusable(samples.table)
     samples = reject_without_group(samples.reject(bad, reasons, stage="label"), experiment.data.columns)
-    spec, samples = resolve_input(experiment.input, samples, one_shape=one_shape)
+    spec, samples = resolve_input(experiment.input, samples)
     data = data.model_copy(update={"read": samples.read})
     return experiment.model_copy(update={"input": spec, "data": data}), samples
 
@@ -205,8 +204,9 @@ def divide(
 
 
 def _pixels(dataset: SampleDataset, rows: Rows) -> Iterator[tuple[FloatArray, npt.NDArray[np.bool_]]]:
-    for start in range(0, len(rows), 64):
-        batch = dataset.fetch(rows[start : start + 64])
+    step = 1 if dataset.spec.fit == "any" else 64  # shapes may differ
+    for start in range(0, len(rows), step):
+        batch = dataset.fetch(rows[start : start + step])
         yield from zip(batch["image"].numpy(), batch["valid"].numpy(), strict=True)
 
 
@@ -285,3 +285,10 @@ def frozen_modules(task: Task, finetune: FineTune | None) -> list[Any]:
     if finetune.freeze_levels > len(levels):
         raise ConfigError(f"train.finetune.freeze_levels: got {finetune.freeze_levels}; the network has {len(levels)}")
     return list(levels)[: finetune.freeze_levels]
+
+
+def kept_norms(task: Task, finetune: FineTune | None) -> list[Any]:
+    """Return the batch norms whose running statistics fine-tuning leaves as they are."""
+    if finetune is None or finetune.norms == "learn":
+        return []
+    return [module for module in task.modules() if isinstance(module, _BatchNorm)]

@@ -11,8 +11,10 @@ import torch
 from rich.console import Console
 
 from merkhet.config.training import Train
+from merkhet.data.arrays import Rows
 from merkhet.data.augment import Augmenter
 from merkhet.data.loader import InOrder, TrainSampler, make_loader
+from merkhet.data.shapes import ShapeSampler
 from merkhet.errors import ConfigError, InputError, Interrupted
 from merkhet.io.reading import first_line
 from merkhet.train.engine import Engine, explain_broken_import, quiet_lightning
@@ -95,18 +97,30 @@ class _Loaders(LightningDataModule):  # type: ignore[misc]
             rank, world = self.trainer.global_rank, self.trainer.world_size
             return train_loader(prepared, seed=self._seed, rank=rank, world=world)
         rows = prepared.rows("train")
-        strata = prepared.truth.strata(prepared.table("train")) if config.sampling == "balanced" else None
-        sampler = TrainSampler(
-            len(rows),
-            batch_size=config.batch_size,
-            seed=self._seed,
-            steps=config.steps_per_epoch,
-            codes=None if strata is None else np.unique(strata, return_inverse=True)[1],
-            rank=self.trainer.global_rank,
-            world=self.trainer.world_size,
-        )
         augment = Augmenter(experiment.augment, seed=self._seed, bands=experiment.input.bands)
-        return make_loader(prepared.dataset, rows, sampler, augment=augment, workers=config.workers)
+        return make_loader(
+            prepared.dataset, rows, self._train_sampler(prepared, rows), augment=augment, workers=config.workers
+        )
+
+    def _train_sampler(self, prepared: Prepared, rows: Rows) -> TrainSampler | ShapeSampler:
+        config, shapes = self._config, prepared.dataset.shapes[rows]
+        options: dict[str, Any] = {
+            "batch_size": config.batch_size,
+            "seed": self._seed,
+            "steps": config.steps_per_epoch,
+            "rank": self.trainer.global_rank,
+            "world": self.trainer.world_size,
+        }
+        several, balanced = bool((shapes != shapes[:1]).any()), config.sampling == "balanced"
+        if several and balanced:
+            raise ConfigError(
+                "train.sampling=balanced is for images of one shape, and these have several: take shuffle"
+            )
+        if several:
+            return ShapeSampler(shapes, **options)
+        strata = prepared.truth.strata(prepared.table("train")) if balanced else None
+        codes = None if strata is None else np.unique(strata, return_inverse=True)[1]
+        return TrainSampler(len(rows), codes=codes, **options)
 
     def val_dataloader(self) -> Any:
         """Return validation rows in order."""
