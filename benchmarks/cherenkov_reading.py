@@ -43,7 +43,7 @@ SMALLEST = {
     "features": 64,
     "combination": {"kind": "mean"},
 }
-CLAIM = "mono images 20 times and stereo events 30 times as fast as dl1-data-handler; an index of 60 bytes an event"
+CLAIM = "mono images 9 times and stereo events 30 times as fast as dl1-data-handler; an index of 60 bytes an event"
 
 
 def merkhet_share(files: list[Path], *, mode: str, mapping: str, part: int) -> dict[str, float]:
