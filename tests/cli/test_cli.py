@@ -53,6 +53,7 @@ def test_every_verb_teaches_with_an_example(capsys, verb):
         (["pack", "none.csv", "x", "--shard", "3/2"], "expected i/n"),
         (["simulate", "quasars", "x"], "quasars"),
         (["evaluate", "x", "--table", "t.csv"], "--table and --out go together"),
+        (["evaluate", "x", "--truth", "t", "--tiles", "u", "--heatmaps", "h"], "not with --against or --truth"),
         (["report", "nothing"], "nothing"),
         (
             ["inspect", "nothing"],

@@ -73,6 +73,8 @@ def evaluate(
 
     if (truth is None) != (tiles is None):
         raise ConfigError("--truth and --tiles go together: false alarms are counted per tile and square degree")
+    if heatmaps is not None and (against is not None or truth is not None):
+        raise ConfigError("--heatmaps goes with the scores of a run or of --table, not with --against or --truth")
     if truth is not None and tiles is not None:
         from merkhet.cli.detection import DetectionFiles, evaluate_catalog
 
@@ -84,8 +86,6 @@ def evaluate(
         raise ConfigError("--separate goes with --truth and --tiles")
     if (table is None) != (out is None):
         raise ConfigError("--table and --out go together: the scores of another table get a folder of their own")
-    if heatmaps is not None and (against is not None or truth is not None):
-        raise ConfigError("--heatmaps goes with the scores of a run or of --table, not with --against or --truth")
     if against is not None:
         if table is not None:
             raise ConfigError("--against compares runs as they were scored; it does not go with --table")
@@ -94,14 +94,7 @@ def evaluate(
         result = evaluate_run(run, device=device, workers=workers, console=output.console)
     else:
         result = evaluate_on_table(
-            run,
-            table,
-            out,
-            root=root,
-            device=device,
-            workers=workers,
-            overwrite=overwrite,
-            console=output.console,
+            run, table, out, root=root, device=device, workers=workers, overwrite=overwrite, console=output.console
         )
     return _say(result, [] if heatmaps is None else _localize(result, heatmaps), output)
 
