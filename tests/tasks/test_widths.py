@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import laplace
 
-from merkhet.tasks.widths import CONTAINMENT, RADIUS, fit_width, laplace_loss
+from merkhet.evaluate.cherenkov.coverage import CONTAINMENT
+from merkhet.tasks.widths import RADIUS, fit_width, laplace_loss
 
 
 def drawn(dims: int, n: int, rng: np.random.Generator) -> np.ndarray:

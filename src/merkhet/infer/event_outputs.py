@@ -11,8 +11,8 @@ import numpy.typing as npt
 from astropy.table import Row, Table, vstack
 
 from merkhet.errors import InputError, OutputError
+from merkhet.evaluate.cherenkov.telescope_mean import mean_over_telescopes
 from merkhet.infer.event_files import ModelEvents
-from merkhet.infer.event_mean import events_of_images
 from merkhet.io.atomic import os_errors, refuse_existing
 from merkhet.io.cherenkov.dl2 import write_dl2
 from merkhet.io.cherenkov.events import EventSource
@@ -137,7 +137,7 @@ def _write_dl2(path: Path, table: Table, answered: Sequence[Answered], *, overwr
     write_dl2(
         path,
         subarray=files[0].source.subarray,
-        events=vstack([events_of_images(part.file, part.table) for part in answered]) if mono else table,
+        events=vstack([_events_of_images(part.file, part.table) for part in answered]) if mono else table,
         telescopes=table if mono else None,
         triggered=np.concatenate([file.triggered() for file in files]),
         used=np.concatenate([file.used() for file in files]),
@@ -145,6 +145,16 @@ def _write_dl2(path: Path, table: Table, answered: Sequence[Answered], *, overwr
         runs=tuple({run.obs_id: run for file in files for run in runs_of(file.source)}.values()),
         overwrite=overwrite,
     )
+
+
+def _events_of_images(file: ModelEvents, images: Table) -> Table:
+    """Return the events of a file, in the order of ``file.rows``, from the answers for its images."""
+    index = file.source.index
+    event = np.flatnonzero(file.seen)[file.events.files[0].index.events_of(np.arange(len(images)))]
+    table = mean_over_telescopes(images, event=event, count=len(file.rows))
+    table.add_column(index.obs_id_of(file.rows), name="obs_id", index=0)
+    table.add_column(index.event_id[file.rows], name="event_id", index=1)
+    return table
 
 
 def _truth(files: Sequence[ModelEvents]) -> Mapping[str, npt.NDArray[Any]] | None:

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from merkhet.evaluate.cherenkov.coverage import CONTAINMENT
 from merkhet.report.event_plots import plain_decades
 from merkhet.report.style import line, plain, saved, styled
 
-CONTAINMENT = 0.6827
 _BINS = np.linspace(0, 1, 41).tolist()
 
 

@@ -7,8 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-CONTAINMENT = 0.6827
-"""Share of the truth that lies within an uncertainty."""
+from merkhet.evaluate.cherenkov.coverage import CONTAINMENT
 
 RADIUS = {1: 1.0, 2: float(np.sqrt(-2 * np.log(1 - CONTAINMENT)))}
 """How many standard deviations hold that share, of a normal distribution in one dimension or on a plane."""

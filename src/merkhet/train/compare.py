@@ -14,6 +14,7 @@ from merkhet.evaluate.cherenkov.scores import compare_events
 from merkhet.evaluate.cherenkov.telescope_mean import mean_over_telescopes
 from merkhet.evaluate.paired import paired_bootstrap
 from merkhet.io.tables import read_table
+from merkhet.train.events import event_names
 from merkhet.train.run import Run
 
 
@@ -69,8 +70,7 @@ def _names(table: Table) -> npt.NDArray[np.str_]:
 
 def _as_events(table: Table) -> Table:
     """Return a row for each event, sorted by name: of single images the mean over its telescopes."""
-    observation, number = (np.asarray(table[column]).astype(str) for column in ("obs_id", "event_id"))
-    name = np.char.add(np.char.add(observation, "_"), number)
+    name = event_names(table["obs_id", "event_id"])
     _, first, event = np.unique(name, return_index=True, return_inverse=True)
     if "tel_id" not in table.colnames:
         return table[first]

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def keep(events: EventList, kept: npt.NDArray[np.bool_]) -> EventList:
 def event_names(table: Table) -> npt.NDArray[np.str_]:
     """Return a name for each event: observation and event, and the telescope of single images."""
     parts = [np.asarray(table[name]).astype(str) for name in IDENTITY if name in table.colnames]
-    return np.array(["_".join(row) for row in zip(*parts, strict=True)], dtype=str)
+    return reduce(lambda names, part: np.char.add(np.char.add(names, "_"), part), parts)
 
 
 def find_events(experiment: ArrayExperiment) -> tuple[ArrayExperiment, EventSamples]:

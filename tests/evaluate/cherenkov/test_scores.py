@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from merkhet.errors import InputError
-from merkhet.evaluate.cherenkov.scorer import CONTAINMENT, OVERALL, weighted_auc, weighted_quantiles
+from merkhet.evaluate.cherenkov.coverage import CONTAINMENT
+from merkhet.evaluate.cherenkov.scorer import OVERALL, weighted_auc, weighted_quantiles
 from merkhet.evaluate.cherenkov.scores import compare_events, evaluate_events
 from tests.showers import predictions
 

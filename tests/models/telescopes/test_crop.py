@@ -7,7 +7,7 @@ from merkhet.config.arrays import CameraPixels, pack_pixels
 from merkhet.models.cameras.grid import PixelGrid
 from merkhet.models.telescopes.camera import map_pixels
 from merkhet.models.telescopes.crop import AxisCrop
-from merkhet.models.telescopes.moments import HillasMoments, pixels_on_sky
+from merkhet.models.telescopes.moments import HillasMoments, sky_of_camera
 from tests.models.arrays import hexagons, squares
 
 FINE = {"hexagonal": hexagons(16, turn_deg=11.0), "square": squares(8, per_module=5, gap=0.0)}
@@ -46,7 +46,7 @@ def cropped(pixels: CameraPixels, charge, *, method="axial"):
 @pytest.mark.parametrize("turned", [0.0, 25.0])
 def test_an_image_looks_the_same_wherever_it_lies_and_however_it_is_turned(shape, turned, method):
     pixels = camera(shape, turned=turned)
-    sky = pixels_on_sky(pixels)
+    sky = sky_of_camera(pixels.positions, pixels)
     pitch = HillasMoments(pixels).pitch_deg
     sizes = {"length": 3.5 * pitch, "width": 2 * pitch}
     first = cropped(pixels, ellipse(sky, center=np.zeros(2), angle=0.3, **sizes), method=method)
@@ -61,7 +61,7 @@ def test_an_image_looks_the_same_wherever_it_lies_and_however_it_is_turned(shape
 
 def test_beyond_the_camera_it_is_dark_and_the_last_channels_say_where():
     pixels = camera("hexagonal")
-    sky = pixels_on_sky(pixels)
+    sky = sky_of_camera(pixels.positions, pixels)
     rim = sky[np.abs(sky).sum(axis=1).argmax()]
     crop = cropped(pixels, ellipse(sky, center=rim, angle=0.2, length=0.4, width=0.2))
     assert crop.isfinite().all()

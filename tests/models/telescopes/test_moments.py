@@ -7,7 +7,7 @@ from merkhet.errors import ConfigError
 from merkhet.io.cherenkov.camera import CameraGeometry
 from merkhet.io.cherenkov.hillas import image_parameters
 from merkhet.io.cherenkov.subarray import TelescopeType
-from merkhet.models.telescopes.moments import SHAPES, HillasMoments, pixels_on_sky
+from merkhet.models.telescopes.moments import SHAPES, HillasMoments, sky_of_camera
 from tests.models.arrays import CAMERAS, make_events
 
 
@@ -65,7 +65,7 @@ def test_a_single_pixel_has_no_axis_that_is_used():
     charge[0, 7] = 50.0
     found = HillasMoments(camera)(charge, torch.zeros_like(charge))
     assert found.usable.item() == 0
-    np.testing.assert_allclose(found.center[0].numpy(), pixels_on_sky(camera)[7], atol=1e-5)
+    np.testing.assert_allclose(found.center[0].numpy(), sky_of_camera(camera.positions, camera)[7], atol=1e-5)
 
 
 def test_the_focal_length_must_be_known():

@@ -12,7 +12,7 @@ from merkhet.io.cherenkov.direction import separation_deg
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 CONTAINMENT = 0.6827
-"""Share of the truth that an uncertainty of a table of answers is to hold."""
+"""Share of the truth that an uncertainty is to hold, and that resolutions are measured at."""
 
 
 def levels_of_truth(table: Table, *, signal: str = "gamma") -> dict[str, FloatArray]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from merkhet.evaluate.bootstrap import FloatArray
 from merkhet.evaluate.cherenkov.answers import BoolArray, EventAnswers, IntArray
+from merkhet.evaluate.cherenkov.coverage import CONTAINMENT
 
 OVERALL = ("roc_auc", "accuracy", "q_factor", "energy_bias", "energy_resolution", "angular_resolution_deg")
 PER_ENERGY = ("energy_bias", "energy_resolution", "angular_resolution_deg")
-CONTAINMENT = 0.6827
 Q_EFFICIENCY = 0.7
 """Share of the gammas that the cut of the Q factor keeps."""
 ENERGY_EDGES_TEV = 10 ** np.linspace(-2, 2, 21)

@@ -11,16 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from merkhet.evaluate.cherenkov.images import FloatArray, ImageTable, IntArray
+from merkhet.io.cherenkov.axis_errors import (
+    FIRST_DISTANCE_DEG,
+    LEAKAGE_ERROR,
+    MIN_CROSSING,
+    PIXEL_ERROR_DEG,
+    ROUNDS,
+)
 from merkhet.io.cherenkov.direction import to_altaz
-
-ROUNDS = 4
-PIXEL_ERROR_DEG = 0.02
-"""Error of an axis that no brightness takes away: the size of pixels and of the optical point-spread function."""
-LEAKAGE_ERROR = 5.0
-"""By how much the errors of an axis grow with the share of light in the outer two pixels of the camera."""
-FIRST_DISTANCE_DEG = 1.0
-MIN_CROSSING = 1e-3
-"""Least ratio of the eigenvalues of a crossing: axes within some 2 degrees of each other do not cross."""
 
 
 @dataclass(frozen=True, eq=False)

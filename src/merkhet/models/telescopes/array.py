@@ -1,7 +1,5 @@
 """A network over the telescopes of an array, of several types."""
 
-from typing import Any
-
 from torch import nn
 
 from merkhet.config import array_models as schemas
@@ -10,7 +8,7 @@ from merkhet.config.base import build
 from merkhet.models.cameras.pixels import Images
 from merkhet.models.telescopes.camera import CameraNetwork
 from merkhet.models.telescopes.event import EventVector, leave_direction
-from merkhet.models.telescopes.scatter import require_cameras, to_slots
+from merkhet.models.telescopes.scatter import levels_of, require_cameras, to_slots
 
 
 class TelescopeArray(nn.Module):
@@ -52,8 +50,7 @@ class TelescopeArray(nn.Module):
     @property
     def levels(self) -> list[nn.ModuleList]:
         """The first levels of all types, then the second ones, and so on."""
-        backbones: list[Any] = [camera.levels for camera in self.cameras.values()]
-        return [nn.ModuleList(level) for level in zip(*backbones, strict=True)]
+        return levels_of(self.cameras)
 
     def forward(self, images: dict[str, Images]) -> EventVector:
         """Map the images of each type to a vector for each event ``(B, out_features)``.

@@ -8,11 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-ROUNDS = 4
-PIXEL_ERROR_DEG = 0.02
-LEAKAGE_ERROR = 5.0
-FIRST_DISTANCE_DEG = 1.0
-MIN_CROSSING = 1e-3
+from merkhet.io.cherenkov.axis_errors import (
+    FIRST_DISTANCE_DEG,
+    LEAKAGE_ERROR,
+    MIN_CROSSING,
+    PIXEL_ERROR_DEG,
+    ROUNDS,
+)
 
 
 class Axes(NamedTuple):

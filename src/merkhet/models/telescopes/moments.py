@@ -69,7 +69,7 @@ class HillasMoments(nn.Module):
         lattice = find_lattice(camera.positions, camera.pixel_shape, name=camera.camera)
         sides = lattice.neighbors()[:, : 6 if camera.pixel_shape == "hexagonal" else 4]
         border = np.stack([border_pixels(sides, width=width) for width in (1, 2)], axis=1)
-        sky = pixels_on_sky(camera)
+        sky = sky_of_camera(camera.positions, camera)
         self.pitch_deg = float(np.rad2deg(lattice.pitch / _focal_length(camera)))
         self.register_buffer("sky", torch.from_numpy(sky.T.copy()).float(), persistent=False)
         self.register_buffer("border", torch.from_numpy(border).float(), persistent=False)
@@ -118,19 +118,14 @@ class HillasMoments(nn.Module):
         return Moments(center, axis, length, width, size, leakage[:, 1], usable.float(), numbers)
 
 
-def pixels_on_sky(camera: CameraPixels) -> FloatArray:
-    """Return longitude and latitude of each pixel, deg from the pointing, ``(P, 2)``.
+def sky_of_camera(positions: FloatArray, camera: CameraPixels) -> FloatArray:
+    """Return longitude and latitude, deg from the pointing, ``(K, 2)``, of positions in a camera in m.
 
     Raises
     ------
     ConfigError
         The focal length is not known.
     """
-    return sky_of_camera(camera.positions, camera)
-
-
-def sky_of_camera(positions: FloatArray, camera: CameraPixels) -> FloatArray:
-    """Return longitude and latitude in deg of positions ``(K, 2)`` in a camera in m; raises as above."""
     x, y = positions.T
     return camera_to_offset(x, y, focal_length_m=_focal_length(camera), camera_rotation_deg=camera.camera_rotation_deg)
 

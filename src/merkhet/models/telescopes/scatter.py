@@ -1,5 +1,7 @@
 """From the images that triggered to the axis of telescopes, where the others are zero."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -36,6 +38,12 @@ def check_types(images: dict[str, Images], known: nn.ModuleDict) -> None:
         raise ConfigError(
             f"the batch holds telescope types {', '.join(sorted(images))}; the network takes {', '.join(sorted(known))}"
         )
+
+
+def levels_of(cameras: nn.ModuleDict) -> list[nn.ModuleList]:
+    """Return the first levels of the networks of all types, then the second ones, and so on."""
+    backbones: list[Any] = [camera.levels for camera in cameras.values()]
+    return [nn.ModuleList(level) for level in zip(*backbones, strict=True)]
 
 
 def to_slots(images: dict[str, Images], networks: nn.ModuleDict) -> tuple[Tensor, Tensor, Tensor]:

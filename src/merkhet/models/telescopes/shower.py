@@ -13,7 +13,7 @@ from merkhet.models.telescopes.crop import AxisCrop
 from merkhet.models.telescopes.event import EventVector
 from merkhet.models.telescopes.geometry import Axes, Crossing, cross, in_pointing_frame
 from merkhet.models.telescopes.moments import SHAPES, HillasMoments
-from merkhet.models.telescopes.scatter import require_cameras, to_slots
+from merkhet.models.telescopes.scatter import levels_of, require_cameras, to_slots
 
 _SEEN = (2, 2, 1, 1, 1, 1, 1, 3)  # center, axis, length, width, size, leakage, used, position
 _OF_TELESCOPE, _OF_EVENT = 9, 9
@@ -73,8 +73,7 @@ class ShowerArray(nn.Module):
     @property
     def levels(self) -> list[nn.ModuleList]:
         """The first levels of all types, then the second ones, and so on."""
-        backbones = [camera.levels for camera in self.cameras.values()]
-        return [nn.ModuleList(level) for level in zip(*backbones, strict=True)]
+        return levels_of(self.cameras)
 
     def forward(self, images: dict[str, Images]) -> EventVector:
         """Map the images of each type to a vector for each event, and a direction.
